@@ -10,7 +10,7 @@
     │   ├── UnknownAttribute                    a filter names an attribute the catalogue lacks
     │   ├── UnknownKernel                       no such kernel family or ISA, or not on this CPU
     │   ├── RecipeError                         a recipe or its data cannot be read
-    │   ├── OutputExists                        the output is there already, and --force was not given
+    │   ├── OutputExists                        the output exists and may not be replaced
     │   └── LimitExceeded                       more than edgerec accepts
     ├── BundleError                    exit 3
     │   ├── BundleNotFound                      there is no bundle

@@ -1,0 +1,63 @@
+"""edgerec: compress trained models, choose by measurement how to run them, answer in milliseconds.
+
+The names below load what they need when first used; ``import edgerec`` itself loads numpy and the
+standard library only.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgerec.compiler.compile import compile
+    from edgerec.engine.engine import Engine, open
+    from edgerec.importers.importer import import_model
+    from edgerec.values.budget import Budget
+    from edgerec.values.examples import Examples
+    from edgerec.values.model import Model
+    from edgerec.values.plan import Plan
+    from edgerec.values.results import Results
+    from edgerec.values.signature import Input, Output, Signature
+
+__all__ = [
+    "Budget",
+    "Engine",
+    "Examples",
+    "Input",
+    "Model",
+    "Output",
+    "Plan",
+    "Results",
+    "Signature",
+    "compile",
+    "import_model",
+    "open",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Budget": "edgerec.values.budget",
+    "Engine": "edgerec.engine.engine",
+    "Examples": "edgerec.values.examples",
+    "Input": "edgerec.values.signature",
+    "Model": "edgerec.values.model",
+    "Output": "edgerec.values.signature",
+    "Plan": "edgerec.values.plan",
+    "Results": "edgerec.values.results",
+    "Signature": "edgerec.values.signature",
+    "compile": "edgerec.compiler.compile",
+    "import_model": "edgerec.importers.importer",
+    "open": "edgerec.engine.engine",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'edgerec' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,169 @@
+"""Variants of a model, what was measured for each, and which one was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from edgerec.errors import BundleCorruptError
+from edgerec.values.budget import Budget
+
+__all__ = ["Interval", "Measurement", "Plan", "Precision", "Status", "Trial", "Variant"]
+
+
+class Precision(StrEnum):
+    """Arithmetic of a variant."""
+
+    FP32 = "fp32"
+    INT8 = "int8"
+    """Static: uint8 activations, int8 weights, one scale an output channel."""
+    WEIGHT_INT8 = "weight-int8"
+    """Weights int8, activations float32 (or scaled row by row)."""
+    INT8_ALL = "int8-all"
+    """Every operator that can be quantised, tables too: the naive form, kept for comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One point of the selector's space.
+
+    ``keep`` is the share of hidden width that pruning kept (1.0: not pruned).
+    """
+
+    backend: str
+    precision: Precision
+    keep: float = 1.0
+    threads: int = 1
+
+    @property
+    def label(self) -> str:
+        """Short text for tables, such as ``openvino weight-int8, 50 % width``."""
+        width = "" if self.keep == 1.0 else f", {self.keep:.0%} width"
+        return f"{self.backend} {self.precision.value}{width}"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A point estimate between its confidence bounds."""
+
+    low: float
+    point: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one variant costs and delivers.
+
+    ``quality`` is the mean of the metric over the requests of the evaluation; ``difference`` the
+    paired difference to the original, relative to the original's mean. Times are those of one
+    request in microseconds, ``samples`` their number; ``p99_us`` is the sample's percentile.
+    ``cpu_s_per_1000`` is CPU seconds a thousand requests.
+    """
+
+    quality: float
+    difference: Interval
+    p50_us: float
+    p99_us: float
+    samples: int
+    cpu_s_per_1000: float
+    size_bytes: int
+
+
+class Status(StrEnum):
+    """How a trial ended."""
+
+    CHOSEN = "chosen"
+    FEASIBLE = "feasible"
+    QUALITY = "quality"
+    """The gate refused it."""
+    LATENCY = "latency"
+    SIZE = "size"
+    UNSUPPORTED = "unsupported"
+    """The backend cannot run it, or the writer cannot make it: a valid row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A variant, how it ended and why; ``measured`` is None where it could not run."""
+
+    variant: Variant
+    status: Status
+    reason: str
+    measured: Measurement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The chosen variant of one model, the others, and the machine it was measured on.
+
+    ``isa`` (the CPU features of the machine) must match where the plan is used; ``cpu``, ``cores``
+    and ``versions`` only warn.
+    """
+
+    model: str
+    budget: Budget
+    trials: tuple[Trial, ...]
+    cpu: str
+    isa: tuple[str, ...]
+    cores: int
+    versions: Mapping[str, str]
+
+    @property
+    def chosen(self) -> Trial:
+        """The trial that won."""
+        return next(trial for trial in self.trials if trial.status is Status.CHOSEN)
+
+    @property
+    def original(self) -> Trial:
+        """The unpruned FP32 trial that all others are compared with."""
+        return next(
+            trial
+            for trial in self.trials
+            if trial.variant.precision is Precision.FP32 and trial.variant.keep == 1.0
+        )
+
+    @property
+    def runners_up(self) -> tuple[Trial, ...]:
+        """Feasible trials that were not chosen, cheapest first."""
+        feasible = [trial for trial in self.trials if trial.status is Status.FEASIBLE]
+        return tuple(sorted(feasible, key=_cost))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form; :meth:`from_dict` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Plan:
+        """Read what :meth:`to_dict` wrote."""
+        try:
+            return cls(
+                model=data["model"],
+                budget=Budget(**data["budget"]),
+                trials=tuple(_trial(entry) for entry in data["trials"]),
+                cpu=data["cpu"],
+                isa=tuple(data["isa"]),
+                cores=data["cores"],
+                versions=dict(data["versions"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleCorruptError(f"not a plan: {error}") from error
+
+
+def _trial(data: Mapping[str, Any]) -> Trial:
+    variant = dict(data["variant"])
+    measured = data["measured"]
+    return Trial(
+        variant=Variant(**{**variant, "precision": Precision(variant["precision"])}),
+        status=Status(data["status"]),
+        reason=data["reason"],
+        measured=None
+        if measured is None
+        else Measurement(**{**measured, "difference": Interval(**measured["difference"])}),
+    )
+
+
+def _cost(trial: Trial) -> float:
+    return trial.measured.cpu_s_per_1000 if trial.measured else float("inf")

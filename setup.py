@@ -1,0 +1,62 @@
+"""The C half of the build; everything else stands in pyproject.toml.
+
+The core is one static library, linked into each Cython door.  All files get the same flags: what
+an implementation needs beyond the ABI's baseline stands on its functions (``target`` attributes),
+so one wheel serves every CPU and chooses at run time.
+
+``EDGEREC_SANITIZE=1`` builds with AddressSanitizer, UndefinedBehaviorSanitizer and live asserts;
+``tests/sanitize/run.sh`` is its user.
+"""
+
+import os
+from glob import glob
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+FLAGS = ["-O3", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fno-math-errno"]
+LINK_FLAGS = []
+if os.environ.get("EDGEREC_SANITIZE"):
+    sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    FLAGS += [*sanitize, "-O1", "-g", "-fno-omit-frame-pointer", "-UNDEBUG"]
+    LINK_FLAGS += sanitize
+
+HEADERS = sorted(glob("src_c/**/*.[dh]*", recursive=True))
+CORE = (
+    "edgerec_core",
+    {
+        "sources": sorted(glob("src_c/**/*.c", recursive=True)),
+        "obj_deps": {"": HEADERS},
+        "cflags": FLAGS,
+    },
+)
+
+
+def door(path: str) -> Extension:
+    """One Cython module over the core."""
+    return Extension(
+        path.removesuffix(".pyx").replace("/", "."),
+        [path],
+        include_dirs=["src_c", numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        depends=[*HEADERS, *glob("src_c/**/*.c", recursive=True)],
+        extra_compile_args=FLAGS,
+        extra_link_args=LINK_FLAGS,
+    )
+
+
+setup(
+    libraries=[CORE],
+    ext_modules=cythonize(
+        [door(path) for path in sorted(glob("edgerec/kernels/*.pyx"))],
+        compiler_directives={
+            "language_level": "3",
+            "boundscheck": False,
+            "wraparound": False,
+            "embedsignature": True,
+            "embedsignature.format": "python",
+            "binding": True,
+        },
+    ),
+)

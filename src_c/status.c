@@ -1,0 +1,17 @@
+#include "status.h"
+
+const char *er_status_text(er_status status) {
+    switch (status) {
+    case ER_OK: return "ok";
+    case ER_UNKNOWN_FAMILY: return "no kernel family of this name";
+    case ER_UNKNOWN_ISA: return "no implementation for an ISA of this name";
+    case ER_NOT_RUNNABLE: return "this CPU or operating system cannot run this ISA";
+    case ER_BAD_K: return "k lies outside its range";
+    case ER_TOO_LONG: return "more elements than the kernel is exact for";
+    case ER_BAD_ROW: return "a row number lies outside the table";
+    case ER_BAD_CODE: return "a code lies outside [-127, 127]";
+    case ER_BAD_SCALE: return "a scale is not finite and positive";
+    case ER_NOT_FINITE: return "a value is not finite";
+    }
+    return "unknown status";
+}

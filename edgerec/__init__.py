@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgerec.compiler.compile import compile
+    from edgerec.compiler.compilation import compile
     from edgerec.engine.engine import Engine, open
     from edgerec.importers.importer import import_model
     from edgerec.values.budget import Budget
@@ -47,7 +47,7 @@ _HOMES = {
     "Plan": "edgerec.values.plan",
     "Results": "edgerec.values.results",
     "Signature": "edgerec.values.signature",
-    "compile": "edgerec.compiler.compile",
+    "compile": "edgerec.compiler.compilation",
     "import_model": "edgerec.importers.importer",
     "open": "edgerec.engine.engine",
 }

@@ -1,0 +1,71 @@
+# Everything CI calls, and nothing that only a person could type. `make help` lists the targets.
+VENV    ?= .venv
+PYTHON  ?= python3
+PY      := $(VENV)/bin/python
+PIP     := $(PY) -m pip --disable-pip-version-check -q
+SOURCES := pyproject.toml setup.py constraints.txt $(wildcard src_c/*.[ch] src_c/*.def src_c/*/*.[ch]) $(wildcard edgerec/kernels/*.p[yx][xd])
+DATA    := $(wildcard ../shared/data)
+
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+ifneq ($(DATA),)
+export EDGEREC_DATA ?= $(abspath $(DATA))
+endif
+
+.PHONY: help demo test test-all lint format sanitize bench-first-light shop-models dist clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+$(VENV)/.base: $(SOURCES)
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base
+	$(PIP) install -e ".[test]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.test
+	$(PIP) install -e ".[test,dev]"
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.test
+	$(PIP) install -e ".[test,train]"
+	@touch $@
+
+demo: $(VENV)/.base  ## Run the main job on the shop that ships with edgerec, offline
+	$(PY) -m edgerec.cli.main demo --out edgerec-demo --force
+
+test: $(VENV)/.test  ## The quick, offline tests
+	$(PY) -m pytest -q -n 2 -m "not slow and not real_data"
+
+test-all: $(VENV)/.train  ## Every test: extras, real data where EDGEREC_DATA is, slow suites
+	$(PY) -m pytest -q -n 2
+
+lint: $(VENV)/.dev  ## ruff, mypy --strict, clang-format, cython-lint, codespell
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/clang-format --dry-run --Werror $(wildcard src_c/*.[ch] src_c/*/*.[ch])
+	$(VENV)/bin/cython-lint edgerec/kernels
+	$(VENV)/bin/codespell
+
+format: $(VENV)/.dev  ## Rewrite the sources as lint wants them
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/clang-format -i $(wildcard src_c/*.[ch] src_c/*/*.[ch])
+
+sanitize: $(VENV)/.test  ## The kernels' tests under ASan and UBSan
+	tests/sanitize/run $(PY)
+
+bench-first-light: $(VENV)/.train  ## The compiled SASRec against its peers, and the import times
+	$(PY) -m bench.first_light
+
+shop-models: $(VENV)/.train  ## Train the shop's models anew and write edgerec/shop/models
+	$(PY) -m edgerec.shop.train
+
+dist: $(VENV)/.dev  ## Wheel and sdist in dist/
+	$(PY) -m build
+
+clean:  ## Remove what was built, keep the environment
+	rm -rf build dist *.egg-info edgerec/kernels/*.c edgerec/kernels/*.so edgerec-demo

@@ -1,0 +1,1 @@
+"""The edgerec command: one command, one file."""

@@ -1,0 +1,87 @@
+"""Options that several commands share, spelled the same everywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from edgerec.errors import InvalidInput
+
+__all__ = ["force", "k", "output_format", "parse_conditions", "seed", "threads", "where"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+output_format = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the data on stdout.",
+)
+seed = click.option("--seed", type=int, default=0, show_default=True, help="Seed of every draw.")
+threads = click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Thread budget."
+)
+force = click.option("--force", is_flag=True, help="Replace an output that exists.")
+k = click.option("-k", "k", type=int, default=10, show_default=True, help="How many items.")
+where = click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="CONDITION",
+    help="Filter; may be repeated: in_stock=true, brand=Acme,Bolt, price=10..50, price=..50, "
+    "or a JSON tree.",
+)
+
+
+def parse_conditions(conditions: tuple[str, ...]) -> dict[str, Any] | None:
+    """The canonical filter that all ``--where`` options together mean, or None.
+
+    Raises
+    ------
+    InvalidInput
+        A condition is neither ``field=value`` nor a JSON object.
+    """
+    if not conditions:
+        return None
+    parsed = [_condition(text) for text in conditions]
+    return parsed[0] if len(parsed) == 1 else {"and": parsed}
+
+
+def _condition(text: str) -> dict[str, Any]:
+    if text.lstrip().startswith("{"):
+        try:
+            tree: dict[str, Any] = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InvalidInput(f"--where {text!r} is not JSON: {error}") from error
+        return tree
+    field, equals, value = text.partition("=")
+    if not field or not equals or not value:
+        raise InvalidInput(f"--where wants field=value, field=a,b or field=low..high, got {text!r}")
+    if ".." in value:
+        low, _, high = value.partition("..")
+        return {field: (_number(low, text), _number(high, text))}
+    values = [_literal(part) for part in value.split(",")]
+    return {field: values if len(values) > 1 else values[0]}
+
+
+def _number(text: str, condition: str) -> float | None:
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInput(f"--where {condition!r}: {text!r} is not a number") from None
+
+
+def _literal(text: str) -> str | float | bool:
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return float(text)
+    except ValueError:
+        return text

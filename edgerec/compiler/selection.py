@@ -1,0 +1,81 @@
+"""From trials to a choice: the cheapest variant inside the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from edgerec.errors import NothingFeasible
+from edgerec.values.budget import Budget
+from edgerec.values.plan import Measurement, Status, Trial
+
+__all__ = ["broken_constraint", "choose", "nearest"]
+
+
+def broken_constraint(measured: Measurement, budget: Budget) -> tuple[Status, str] | None:
+    """The first limit of latency or size that is not kept, or None."""
+    if budget.p99_ms is not None and measured.p99_us > budget.p99_ms * 1000:
+        return (
+            Status.LATENCY,
+            f"p99 {measured.p99_us / 1000:.2f} ms is above {budget.p99_ms:g} ms",
+        )
+    if budget.size_bytes is not None and measured.size_bytes > budget.size_bytes:
+        return (
+            Status.SIZE,
+            f"{measured.size_bytes:,} bytes are above {budget.size_bytes:,}",
+        )
+    return None
+
+
+def choose(trials: Iterable[Trial], winner: Trial) -> tuple[Trial, ...]:
+    """The trials with ``winner`` marked, and why it won in its reason."""
+    trials = tuple(trials)
+    chosen = replace(winner, status=Status.CHOSEN, reason=_why(winner, trials))
+    return tuple(chosen if trial is winner else trial for trial in trials)
+
+
+def nearest(trials: Iterable[Trial], budget: Budget) -> NothingFeasible:
+    """The error for a budget that nothing meets: names the closest trial and its limit."""
+    measured = [trial for trial in trials if trial.measured is not None]
+    if not measured:
+        return NothingFeasible("no variant ran on this machine: see each trial's reason")
+    best = min(measured, key=lambda trial: _excess(trial, budget))
+    return NothingFeasible(
+        f"nothing meets the budget. Nearest: {best.variant.label} ({best.reason}). "
+        f"It would meet {_budget_met(best)}"
+    )
+
+
+def _why(winner: Trial, trials: tuple[Trial, ...]) -> str:
+    rest = [t for t in trials if t is not winner and t.status is Status.FEASIBLE and t.measured]
+    assert winner.measured is not None
+    cost = winner.measured.cpu_s_per_1000
+    if not rest:
+        return f"the only one inside the budget; {winner.reason}"
+    second = min(rest, key=_cost)
+    return f"{_cost(second) / cost:.2f}x cheaper than {second.variant.label}; {winner.reason}"
+
+
+def _cost(trial: Trial) -> float:
+    return trial.measured.cpu_s_per_1000 if trial.measured else float("inf")
+
+
+def _excess(trial: Trial, budget: Budget) -> float:
+    """How far outside the budget, as the sum of relative excesses."""
+    measured = trial.measured
+    assert measured is not None
+    excess = max(0.0, -budget.margin - measured.difference.low) * 10
+    if budget.p99_ms is not None:
+        excess += max(0.0, measured.p99_us / (budget.p99_ms * 1000) - 1)
+    if budget.size_bytes is not None:
+        excess += max(0.0, measured.size_bytes / budget.size_bytes - 1)
+    return excess
+
+
+def _budget_met(trial: Trial) -> str:
+    measured = trial.measured
+    assert measured is not None
+    return (
+        f"margin {max(0.0, -measured.difference.low):.4f}, p99_ms {measured.p99_us / 1000:.3f}, "
+        f"size_bytes {measured.size_bytes}"
+    )

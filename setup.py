@@ -14,6 +14,7 @@ from glob import glob
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 FLAGS = ["-O3", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fno-math-errno"]
 LINK_FLAGS = []
@@ -33,6 +34,14 @@ CORE = (
 )
 
 
+class BuildDoors(build_ext):
+    """``build_ext`` alone would not make the library that it links."""
+
+    def run(self) -> None:
+        self.run_command("build_clib")
+        super().run()
+
+
 def door(path: str) -> Extension:
     """One Cython module over the core."""
     return Extension(
@@ -48,6 +57,7 @@ def door(path: str) -> Extension:
 
 setup(
     libraries=[CORE],
+    cmdclass={"build_ext": BuildDoors},
     ext_modules=cythonize(
         [door(path) for path in sorted(glob("edgerec/kernels/*.pyx"))],
         compiler_directives={

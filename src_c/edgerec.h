@@ -5,6 +5,9 @@
 #include "cpu.h"
 #include "kernels.h"
 #include "quantize/quantize.h"
+#include "rerank/rerank.h"
+#include "scan/scan.h"
 #include "status.h"
+#include "topk/topk.h"
 
 #endif

@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "quantize/quantize.h"
+#include "rerank/rerank.h"
+#include "scan/scan.h"
+#include "topk/topk.h"
 
 #define ER_KERNEL(family, isa, needs) er_##family##_fn er_##family##_##isa;
 #include "kernels.def"

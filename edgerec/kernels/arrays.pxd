@@ -1,9 +1,14 @@
-"""Typed checks that hand a NumPy array's memory to C; see arrays.pyx."""
+"""What every door does with NumPy arrays; see arrays.pyx."""
 
+cimport numpy as cnp
 from libc.stdint cimport uint8_t
 
+cdef bint has_dtype(object array, int dtype) noexcept
 cdef void *vector(object array, int dtype, str name, Py_ssize_t length) except NULL
 cdef void *matrix(object array, int dtype, str name) except NULL
-cdef void *writable(object array) except NULL
+cdef void *writable(object array, str name) except NULL
 cdef const uint8_t *bitmap(object eligible, Py_ssize_t n) except? NULL
 cdef Py_ssize_t top_count(object k) except -1
+cdef cnp.ndarray empty_vector(cnp.npy_intp length, int dtype)
+cdef cnp.ndarray first(cnp.ndarray array, Py_ssize_t count)
+cdef void *scratch(size_t n_bytes) except NULL

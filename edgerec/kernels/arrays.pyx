@@ -1,59 +1,64 @@
-"""Checks that every door makes before it hands an array's memory to C.
+"""What every door does with NumPy arrays before it hands their memory to C.
 
 A wrong dtype, rank, length or layout raises ShapeError with what was wanted and what came.  Typed
-memoryviews would refuse the same arrays, but with an untyped ValueError and at 0.4 us an argument.
-Nothing is copied: read-only and memory-mapped arrays pass.
+memoryviews would refuse the same arrays, but with an untyped ValueError, and cost several times as
+much a call.  Nothing is copied: read-only and memory-mapped arrays pass.
 """
 
 import operator
 
 cimport numpy as cnp
 from libc.stdint cimport uint8_t
+from libc.stdlib cimport malloc
 
 from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
 
 cnp.import_array()
 
-cdef enum:
-    TOP_LIMIT = 10_000
+cdef extern from "topk/topk.h":
+    enum: ER_TOPK_MAX
 
 
-cdef object describe(object array):
-    if not cnp.PyArray_Check(array):
-        return f"a {type(array).__name__}"
-    layout = "" if cnp.PyArray_ISCARRAY_RO(array) else ", not C-contiguous and aligned"
-    return f"{array.dtype} of shape {array.shape}{layout}"
+cdef bint has_dtype(object array, int dtype) noexcept:
+    """Whether this is an array of that NumPy type number."""
+    return cnp.PyArray_Check(array) and cnp.PyArray_TYPE(<cnp.ndarray>array) == dtype
 
 
-cdef int fits(object array, int dtype, int ndim) noexcept:
-    return (cnp.PyArray_Check(array)
-            and cnp.PyArray_TYPE(<cnp.ndarray>array) == dtype
+cdef bint fits(object array, int dtype, int ndim) noexcept:
+    return (has_dtype(array, dtype)
             and cnp.PyArray_NDIM(<cnp.ndarray>array) == ndim
             and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array))
 
 
+cdef object misfit(object array, int dtype, str name, str shape):
+    """The exception for an array that does not fit."""
+    wanted = f"{name} must be a C-contiguous, aligned {cnp.PyArray_DescrFromType(dtype)} array " \
+             f"of shape {shape}"
+    if not cnp.PyArray_Check(array):
+        return ShapeError(f"{wanted}, got a {type(array).__name__}")
+    layout = "" if cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array) else " in another layout"
+    return ShapeError(f"{wanted}, got {array.dtype} of shape {array.shape}{layout}")
+
+
 cdef void *vector(object array, int dtype, str name, Py_ssize_t length) except NULL:
-    """Memory of a C-contiguous vector; any length if `length` is negative."""
+    """Memory of a vector; any length if `length` is negative."""
     if fits(array, dtype, 1) and (length < 0 or cnp.PyArray_DIM(<cnp.ndarray>array, 0) == length):
         return cnp.PyArray_DATA(<cnp.ndarray>array)
-    count = "n" if length < 0 else str(length)
-    raise ShapeError(f"{name} must be a C-contiguous {cnp.PyArray_DescrFromType(dtype)} "
-                     f"array of shape ({count},), got {describe(array)}")
+    raise misfit(array, dtype, name, "(n,)" if length < 0 else f"({length},)")
 
 
 cdef void *matrix(object array, int dtype, str name) except NULL:
-    """Memory of a C-contiguous matrix."""
+    """Memory of a row-major matrix."""
     if fits(array, dtype, 2):
         return cnp.PyArray_DATA(<cnp.ndarray>array)
-    raise ShapeError(f"{name} must be a C-contiguous {cnp.PyArray_DescrFromType(dtype)} "
-                     f"array of shape (n, dim), got {describe(array)}")
+    raise misfit(array, dtype, name, "(n, dim)")
 
 
-cdef void *writable(object array) except NULL:
-    """Memory of an array that a door writes; the caller has checked everything else."""
+cdef void *writable(object array, str name) except NULL:
+    """Memory of an array that fits, for writing."""
     if cnp.PyArray_ISWRITEABLE(<cnp.ndarray>array):
         return cnp.PyArray_DATA(<cnp.ndarray>array)
-    raise ShapeError("an output array must be writeable")
+    raise ShapeError(f"{name} must be writeable, got a read-only array")
 
 
 cdef const uint8_t *bitmap(object eligible, Py_ssize_t n) except? NULL:
@@ -64,13 +69,31 @@ cdef const uint8_t *bitmap(object eligible, Py_ssize_t n) except? NULL:
 
 
 cdef Py_ssize_t top_count(object k) except -1:
-    """k as an integer of [1, 10000]."""
+    """k as an integer of [1, ER_TOPK_MAX]."""
     try:
         count = operator.index(k)
     except TypeError as error:
         raise ValueRangeError(f"k must be an integer, got {k!r}") from error
     if count < 1:
         raise ValueRangeError(f"k must be at least 1, got {count}")
-    if count > TOP_LIMIT:
-        raise LimitExceeded(f"k must be at most {TOP_LIMIT}, got {count}")
+    if count > ER_TOPK_MAX:
+        raise LimitExceeded(f"k must be at most {ER_TOPK_MAX}, got {count}")
     return count
+
+
+cdef cnp.ndarray empty_vector(cnp.npy_intp length, int dtype):
+    """A new vector, not initialised."""
+    return cnp.PyArray_SimpleNew(1, &length, dtype)
+
+
+cdef cnp.ndarray first(cnp.ndarray array, Py_ssize_t count):
+    """The first `count` elements; the array itself if that is all of them."""
+    return array if cnp.PyArray_DIM(array, 0) == count else array[:count]
+
+
+cdef void *scratch(size_t n_bytes) except NULL:
+    """Memory for a kernel to work in; the caller frees it."""
+    cdef void *memory = malloc(n_bytes)
+    if memory == NULL:
+        raise MemoryError(f"no {n_bytes} bytes of scratch memory")
+    return memory

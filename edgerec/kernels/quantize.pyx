@@ -50,8 +50,8 @@ def quantize_rows(x, *, str isa=None, codes=None, scales=None):
     vector(scales, cnp.NPY_FLOAT32, "scales", n)
     if codes.shape != x.shape:
         raise ShapeError(f"codes must have the shape of x, {x.shape}, got {codes.shape}")
-    cdef int8_t *codes_out = <int8_t *>writable(codes)
-    cdef float *scales_out = <float *>writable(scales)
+    cdef int8_t *codes_out = <int8_t *>writable(codes, "codes")
+    cdef float *scales_out = <float *>writable(scales, "scales")
     cdef const er_kernel *kernel = find(b"quantize_f32", isa)
     cdef er_status status
     with nogil:

@@ -1,0 +1,13 @@
+"""src_c/rerank/rerank.h"""
+
+from libc.stdint cimport int32_t, uint16_t
+
+from edgerec.kernels.dispatch cimport er_kernel, er_status
+
+cdef extern from "rerank/rerank.h" nogil:
+    er_status er_inner_f32(
+        const er_kernel *kernel, const float *query, const float *vectors, size_t n, size_t dim,
+        const int32_t *rows, size_t m, float *out, size_t *at)
+    er_status er_inner_f16(
+        const er_kernel *kernel, const float *query, const uint16_t *vectors, size_t n, size_t dim,
+        const int32_t *rows, size_t m, float *out, size_t *at)

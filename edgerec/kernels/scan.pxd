@@ -1,0 +1,21 @@
+"""src_c/scan/scan.h"""
+
+from libc.stdint cimport int8_t, int32_t, uint8_t
+
+from edgerec.kernels.dispatch cimport er_kernel, er_status
+from edgerec.kernels.topk cimport er_key
+
+cdef extern from "scan/scan.h" nogil:
+    enum: ER_SCAN_MAX_DIM
+    ctypedef struct er_query_i8:
+        const int8_t *codes
+        float scale
+    ctypedef struct er_rows_i8:
+        const int8_t *codes
+        const float *scales
+        const uint8_t *eligible
+        size_t n, dim
+        int32_t first_row
+    er_status er_scan_i8(
+        const er_kernel *kernel, const er_query_i8 *query, const er_rows_i8 *table, size_t k,
+        er_key *keys, int32_t *rows, float *scores, size_t *found)

@@ -1,0 +1,97 @@
+"""Exhaustive int8 search, filtered, with its top-k; contract in src_c/scan/scan.h."""
+
+cimport numpy as cnp
+from libc.stdint cimport INT32_MAX, int8_t, int32_t
+from libc.stdlib cimport free
+
+from edgerec.kernels.arrays cimport bitmap, empty_vector, first, matrix, scratch, top_count, vector
+from edgerec.kernels.dispatch cimport (
+    ER_BAD_CODE, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel, er_status, er_status_text, find)
+from edgerec.kernels.topk cimport er_key, er_topk_workspace
+
+from edgerec.errors import LimitExceeded, ValueRangeError
+
+__all__ = ["scan_int8"]
+
+cnp.import_array()
+
+
+def scan_int8(query, float query_scale, codes, scales, k, *, eligible=None,
+              Py_ssize_t first_row=0, str isa=None):
+    """The `k` eligible rows with the largest inner product with the query.
+
+    Parameters
+    ----------
+    query : (dim,) int8 in [-127, 127], dim at most 131,071
+    query_scale : finite, > 0
+    codes : (n, dim) int8 in [-127, 127], C-contiguous (not checked: writers guarantee the range)
+    scales : (n,) float32 > 0
+    k : how many, 1 to 10,000
+    eligible : (ceil(n / 8),) uint8 bitmap in little bit order (``np.packbits(mask,
+        bitorder="little")``), or None for every row
+    first_row : number of ``codes[0]`` in the result, for a search over a slice of a table; a slice
+        that starts at a multiple of 8 can slice the bitmap too
+    isa : implementation to use, exactly; the best runnable one if None
+
+    Returns
+    -------
+    rows : (m,) int32
+    scores : (m,) float32
+        m = min(k, eligible rows); score descending, equal scores by row ascending; score =
+        float32(dot) * row scale * query scale, in that order.  Every ISA gives the same bits.
+
+    Raises
+    ------
+    ShapeError
+        A dtype, rank, length or layout differs from the above.
+    ValueRangeError
+        -128 in the query, a query scale that is not finite and positive, an eligible row whose
+        score is NaN, k below 1, or a negative first_row.
+    LimitExceeded
+        k above 10,000, dim above 131,071, or row numbers above 2**31 - 1.
+    UnknownKernel
+        `isa` is unknown or cannot run here.
+    """
+    cdef size_t count = top_count(k), found = 0
+    cdef er_query_i8 wanted
+    cdef er_rows_i8 table
+    table.codes = <const int8_t *>matrix(codes, cnp.NPY_INT8, "codes")
+    table.n = cnp.PyArray_DIM(<cnp.ndarray>codes, 0)
+    table.dim = cnp.PyArray_DIM(<cnp.ndarray>codes, 1)
+    table.scales = <const float *>vector(scales, cnp.NPY_FLOAT32, "scales", table.n)
+    table.eligible = bitmap(eligible, table.n)
+    wanted.codes = <const int8_t *>vector(query, cnp.NPY_INT8, "query", table.dim)
+    wanted.scale = query_scale
+    if first_row < 0:
+        raise ValueRangeError(f"first_row must be at least 0, got {first_row}")
+    if table.n + <size_t>first_row > INT32_MAX:
+        raise LimitExceeded(f"row numbers must stay below {INT32_MAX}, got {table.n} rows "
+                            f"from {first_row}")
+    table.first_row = first_row
+    cdef const er_kernel *kernel = find(b"scan_i8", isa)
+    cdef cnp.ndarray best_rows = empty_vector(min(count, table.n), cnp.NPY_INT32)
+    cdef cnp.ndarray best_scores = empty_vector(min(count, table.n), cnp.NPY_FLOAT32)
+    cdef int32_t *rows_out = <int32_t *>cnp.PyArray_DATA(best_rows)
+    cdef float *scores_out = <float *>cnp.PyArray_DATA(best_scores)
+    cdef er_key *keys = <er_key *>scratch(er_topk_workspace(count) * sizeof(er_key))
+    cdef er_status status
+    with nogil:
+        status = er_scan_i8(
+            kernel, &wanted, &table, count, keys, rows_out, scores_out, &found)
+        free(keys)
+    if status != ER_OK:
+        raise refusal(status, query_scale, table.dim)
+    return first(best_rows, found), first(best_scores, found)
+
+
+cdef object refusal(er_status status, float query_scale, size_t dim):
+    """The exception for a status of the entry point."""
+    if status == ER_BAD_CODE:
+        return ValueRangeError("query must lie in [-127, 127], got -128; quantize_rows never "
+                               "writes it")
+    if status == ER_BAD_SCALE:
+        return ValueRangeError(f"query_scale must be finite and positive, got {query_scale}")
+    if status == ER_NOT_FINITE:
+        return ValueRangeError("the score of an eligible row is NaN: scales must be finite")
+    return LimitExceeded(f"dim must be at most {ER_SCAN_MAX_DIM}, got {dim}: "
+                         f"{er_status_text(status).decode()}")

@@ -1,0 +1,24 @@
+#include "scan.h"
+
+#include <math.h>
+
+static bool codes_in_range(const int8_t *codes, size_t dim) {
+    int8_t least = 0;
+    for (size_t i = 0; i < dim; i++) least = codes[i] < least ? codes[i] : least;
+    return least >= -127;
+}
+
+er_status er_scan_i8(const er_kernel *kernel, const er_query_i8 *query, const er_rows_i8 *table,
+                     size_t k, er_key *keys, int32_t *rows, float *scores, size_t *found) {
+    if (k < 1 || k > ER_TOPK_MAX) return ER_BAD_K;
+    if (table->dim > ER_SCAN_MAX_DIM || table->first_row < 0) return ER_TOO_LONG;
+    if (table->n > (size_t)(INT32_MAX - table->first_row)) return ER_TOO_LONG;
+    if (!isfinite(query->scale) || query->scale <= 0.0f) return ER_BAD_SCALE;
+    if (!codes_in_range(query->codes, table->dim)) return ER_BAD_CODE;
+    er_topk top;
+    er_topk_start(&top, keys, k);
+    ((er_scan_i8_fn *)kernel->fn)(query, table, &top);
+    if (top.nan) return ER_NOT_FINITE;
+    *found = er_topk_finish(&top, rows, scores);
+    return ER_OK;
+}

@@ -1,0 +1,48 @@
+/* Exhaustive search: one int8 query against int8 rows, filter and top-k in the same pass.
+ *
+ *   dot    = sum of query[i] * row[i], exact in int32
+ *   score  = (float)dot * row scale * query scale, multiplied in that order, each step rounded
+ *   result = the k best eligible rows: score descending, equal scores by row ascending
+ *
+ * Every ISA gives the same bits. Rows that are not eligible cost no arithmetic, and whole runs of
+ * them no memory traffic. Nothing is read past the last row, whatever dim is. No allocation, no
+ * global state, reentrant. Decision: docs/decisions/0001-kernel-layout.md
+ */
+#ifndef ER_SCAN_H
+#define ER_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../kernels.h"
+#include "../status.h"
+#include "../topk/topk.h"
+
+#define ER_SCAN_MAX_DIM 131071 /* 131071 * 127 * 127 < 2^31 */
+
+typedef struct er_query_i8 {
+    const int8_t *codes; /* dim codes in [-127, 127], any alignment */
+    float scale;         /* finite, > 0 */
+} er_query_i8;
+
+typedef struct er_rows_i8 {
+    const int8_t *codes;     /* n * dim, row-major, in [-127, 127], any alignment */
+    const float *scales;     /* n, > 0 */
+    const uint8_t *eligible; /* (n + 7) / 8 bytes, row i is bit i % 8 of byte i / 8; NULL for all */
+    size_t n, dim;           /* bits of eligible beyond n are ignored */
+    int32_t first_row;       /* number of the first row in the result; n + first_row <= INT32_MAX */
+} er_rows_i8;
+
+/* Kernel: offer the score of every eligible row. */
+typedef void er_scan_i8_fn(const er_query_i8 *query, const er_rows_i8 *table, er_topk *top);
+
+/* Entry point.
+ *   keys          er_topk_workspace(k) keys of scratch
+ *   rows, scores  room for min(k, n); *found = min(k, eligible rows) are written
+ * ER_BAD_K; ER_TOO_LONG for dim > ER_SCAN_MAX_DIM or row numbers beyond int32; ER_BAD_CODE for -128
+ * in the query (rows are checked where they are written); ER_BAD_SCALE for the query's scale;
+ * ER_NOT_FINITE if the score of an eligible row is NaN. */
+er_status er_scan_i8(const er_kernel *kernel, const er_query_i8 *query, const er_rows_i8 *table,
+                     size_t k, er_key *keys, int32_t *rows, float *scores, size_t *found);
+
+#endif

@@ -1,0 +1,1 @@
+"""Requests and items to tensors: one code for training and for serving."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Results"]
+__all__ = ["Change", "Results"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,3 +52,15 @@ class Results:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change of the catalogue did.
+
+    ``sequence`` is its number, which answers that have seen it reach; ``unknown`` counts ids that
+    were not there.
+    """
+
+    sequence: int
+    unknown: int = 0

@@ -1,0 +1,1 @@
+"""What shoppers did, visit by visit."""

@@ -1,0 +1,1 @@
+"""ONNX surgery that pruning, quantisation, splitting and importers share."""

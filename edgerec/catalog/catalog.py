@@ -1,0 +1,233 @@
+"""The catalogue of a process: one writer at a time, any number of readers that never wait."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgerec.bundle.reader import Bundle
+from edgerec.bundle.writer import BundleWriter
+from edgerec.catalog import bitmaps
+from edgerec.catalog.attributes import check_value
+from edgerec.catalog.bitmaps import Bitmap
+from edgerec.catalog.columns import Column, column_of
+from edgerec.catalog.identifiers import Identifiers
+from edgerec.catalog.items import Items, check_id
+from edgerec.catalog.snapshot import Snapshot
+from edgerec.catalog.storage import read_snapshot, write_snapshot
+from edgerec.catalog.vectors import Originals, Segment, Vectors, check_vectors
+from edgerec.errors import InvalidInput, LimitExceeded, UnknownAttribute, ValueRangeError
+from edgerec.machine.fork import PerProcess
+
+__all__ = ["Catalog"]
+
+MAX_ROWS = 2**31 - 1
+
+
+class Catalog:
+    """Items and their vectors, changing while they are read.
+
+    Every change makes a new :class:`Snapshot` and puts it in place with one assignment: a reader
+    sees all of a change or nothing. Changes cost what they change: new rows are appended behind an
+    immutable base that may be memory-mapped, attributes change without touching vectors, and rows
+    that are deleted or replaced stay as dead rows until :meth:`compacted`.
+
+    Parameters
+    ----------
+    items : Items, at least one
+    vectors : (n, dim) float32 or float16
+        Kept as the originals that give exact scores; float16 halves their memory.
+
+    Raises
+    ------
+    ValueRangeError
+        There are no items, or a vector is not finite.
+    ShapeError
+        The vectors do not fit the items.
+    """
+
+    def __init__(self, items: Items, vectors: NDArray[Any]) -> None:
+        if not len(items):
+            raise ValueRangeError("a catalogue needs at least one item, got none")
+        base = Segment.of(check_vectors(vectors, len(items)))
+        columns = {a.name: column_of(a, items.columns[a.name]) for a in items.schema}
+        alive = bitmaps.pack(np.ones(len(items), np.bool_))
+        self._begin(Snapshot(Identifiers.of(items.ids), columns, Vectors.of(base), alive, 0))
+
+    @classmethod
+    def at(cls, snapshot: Snapshot) -> Catalog:
+        """Return a catalogue that goes on from ``snapshot``, which nobody else may change."""
+        catalog = cls.__new__(cls)
+        catalog._begin(snapshot)  # noqa: SLF001 - a constructor of this class
+        return catalog
+
+    def _begin(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._writing = PerProcess(threading.Lock)  # a forked child must not inherit a held lock
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest version; it never changes."""
+        return self._snapshot
+
+    def upsert(self, items: Items, vectors: NDArray[Any]) -> int:
+        """Add items; one whose id is there already replaces the old one, vector and all.
+
+        Parameters
+        ----------
+        items : Items of the catalogue's schema
+        vectors : (n, dim) float32 or float16
+
+        Returns
+        -------
+        sequence : int
+            Number of this change; without items nothing changes.
+        """
+        with self._writing.get():
+            now = self._snapshot
+            checked = check_vectors(vectors, len(items), dim=now.dim, dtype=now.vectors.dtype)
+            _check_schema(items, now)
+            if not len(items):
+                return now.sequence
+            if now.rows + len(items) > MAX_ROWS:
+                raise LimitExceeded(f"a catalogue has at most {MAX_ROWS} rows: compact it")
+            self._snapshot = _extended(now, items, checked)
+            return self._snapshot.sequence
+
+    def update(self, identifier: str, **attributes: object) -> int:
+        """Change attributes of an item; its vector stays.
+
+        A new ``stock`` sets a flag ``in_stock`` too, unless that is given as well.
+
+        Raises
+        ------
+        UnknownAttribute
+            The catalogue lacks an attribute.
+        InvalidInput
+            There is no such item, nothing to change, or a value of the wrong kind.
+        """
+        with self._writing.get():
+            now = self._snapshot
+            row = now.row(identifier)
+            if row is None:
+                raise InvalidInput(f"no item {identifier!r} to update; upsert it first")
+            columns = dict(now.columns)
+            for name, value in _changes(now, identifier, attributes).items():
+                columns[name] = columns[name].changed(row, value)
+            return self._put(replace(now, columns=columns, sequence=now.sequence + 1))
+
+    def delete(self, ids: Iterable[str]) -> tuple[int, int]:
+        """Remove items.
+
+        Returns
+        -------
+        sequence : int
+            Number of this change; if no item is known nothing changes.
+        unknown : int
+            How many of ``ids``, each counted once, the catalogue does not have.
+        """
+        if isinstance(ids, str):
+            raise InvalidInput(f"delete wants a list of ids, got the str {ids!r}")
+        wanted = list(dict.fromkeys(map(check_id, ids)))
+        with self._writing.get():
+            now = self._snapshot
+            rows, unknown = now.rows_of(wanted)
+            if not rows.size:
+                return now.sequence, unknown
+            alive = now.alive.copy()
+            bitmaps.put(alive, rows, bit=False)
+            return self._put(replace(now, alive=alive, sequence=now.sequence + 1)), unknown
+
+    def compacted(self) -> Catalog:
+        """Return a new catalogue of the live items alone: rows renumbered, one segment.
+
+        Raises
+        ------
+        ValueRangeError
+            No item is left.
+        """
+        now = self.snapshot()
+        rows = bitmaps.rows_of(now.alive)
+        vectors = now.vectors_of(rows).astype(now.vectors.dtype, copy=False)
+        fresh = Catalog(now.items(rows), vectors)
+        return Catalog.at(replace(fresh.snapshot(), sequence=now.sequence))
+
+    def write(self, writer: BundleWriter) -> None:
+        """Add the newest version to a bundle.
+
+        Every row keeps its number, so that an index of the rows stays good; dead rows are kept
+        for that too. :meth:`compacted` drops them.
+        """
+        write_snapshot(self.snapshot(), writer)
+
+    @classmethod
+    def read(cls, bundle: Bundle) -> Catalog:
+        """Open what :meth:`write` wrote, memory-mapped; what changes later stays in memory.
+
+        Raises
+        ------
+        BundleError
+            The bundle has no catalogue, or its arrays do not fit together.
+        """
+        return cls.at(read_snapshot(bundle))
+
+    def _put(self, snapshot: Snapshot) -> int:
+        self._snapshot = snapshot
+        return snapshot.sequence
+
+
+def _extended(now: Snapshot, items: Items, vectors: Originals) -> Snapshot:
+    replaced, _ = now.rows_of(items.ids)
+    columns: Mapping[str, Column] = {
+        name: column.extended(items.columns[name]) for name, column in now.columns.items()
+    }
+    return Snapshot(
+        now.identifiers.extended(items.ids),
+        columns,
+        now.vectors.extended(vectors),
+        _alive(now, replaced, len(items)),
+        now.sequence + 1,
+    )
+
+
+def _alive(now: Snapshot, replaced: NDArray[np.int32], added: int) -> Bitmap:
+    rows = now.rows + added
+    alive = np.zeros(bitmaps.size_bytes(rows), np.uint8)
+    alive[: now.alive.size] = now.alive
+    bitmaps.put(alive, replaced, bit=False)
+    bitmaps.put(alive, np.arange(now.rows, rows), bit=True)
+    return alive
+
+
+def _changes(now: Snapshot, identifier: str, attributes: Mapping[str, object]) -> dict[str, Any]:
+    if not attributes:
+        raise InvalidInput(f"update of {identifier!r}: give at least one attribute")
+    changes: dict[str, Any] = {}
+    for name, value in attributes.items():
+        column = now.columns.get(name)
+        if column is None:
+            raise UnknownAttribute(
+                f"update of {identifier!r}: no attribute {name!r}; the catalogue has "
+                f"{', '.join(sorted(now.columns))}"
+            )
+        changes[name] = check_value(column.attribute, value, f"update of {identifier!r}")
+    flag = now.columns.get("in_stock")
+    if flag is not None and flag.attribute.kind == "flag" and "stock" in changes:
+        changes.setdefault("in_stock", changes["stock"] > 0)
+    return changes
+
+
+def _check_schema(items: Items, now: Snapshot) -> None:
+    if set(items.schema) != set(now.schema):
+        raise InvalidInput(
+            f"items must have the catalogue's attributes {_listed(now.schema)}; "
+            f"got {_listed(items.schema)}"
+        )
+
+
+def _listed(schema: Sequence[Any]) -> str:
+    return ", ".join(sorted(f"{a.name} ({a.kind})" for a in schema))

@@ -1,0 +1,120 @@
+"""External ids and the rows that carry them.
+
+The base is three arrays that can be memory-mapped: the ids, their CRC-32 in ascending order, and
+the rows in that order. Ids of newer rows are in a dictionary. Both only ever propose rows: a row
+counts if it carries the id and is visible to who asks, so that readers of an older version and
+half-finished writes never disturb each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgerec.catalog.strings import Strings, objects
+from edgerec.catalog.versions import Tail
+
+__all__ = ["Identifiers", "Visible"]
+
+Visible = Callable[[int], bool]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identifiers:
+    """Ids of all rows, as one version of the catalogue sees them.
+
+    Parameters
+    ----------
+    base : (n,) Strings
+    hashes : (n,) uint32
+        CRC-32 of the base's ids, ascending.
+    order : (n,) int32
+        The base's rows in the order of ``hashes``; rows of one hash ascend.
+    tail : Tail of str
+        Ids of the rows n and up.
+    rows : dict
+        Rows of the tail by id, ascending. All versions share it and look at their own rows only.
+    """
+
+    base: Strings
+    hashes: NDArray[np.uint32]
+    order: NDArray[np.int32]
+    tail: Tail = field(default_factory=lambda: Tail(np.empty(0, np.object_)))
+    rows: dict[str, list[int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, ids: Sequence[str]) -> Identifiers:
+        """Return the first version, on top of ``ids``."""
+        base = Strings.of(ids)
+        hashes = np.array([crc32(i) for i in base.encoded(np.arange(len(base)))], np.uint32)
+        order = np.argsort(hashes, kind="stable").astype(np.int32)
+        return cls(base, hashes[order], order)
+
+    def __len__(self) -> int:
+        return len(self.base) + self.tail.size
+
+    def extended(self, ids: Sequence[str]) -> Identifiers:
+        """Return a version with the ids of new rows appended."""
+        first = len(self)
+        for row, identifier in enumerate(ids, first):
+            rows = self.rows.setdefault(identifier, [])
+            while rows and rows[-1] >= first:  # of a write that failed half-way
+                rows.pop()
+            rows.append(row)
+        return Identifiers(
+            self.base, self.hashes, self.order, self.tail.extended(objects(ids)), self.rows
+        )
+
+    def take(self, rows: NDArray[Any]) -> tuple[str, ...]:
+        """Return the ids of ``rows``, each in [0, n)."""
+        if not self.tail.size:
+            return tuple(self.base[rows])
+        old = rows < len(self.base)
+        taken = np.empty(rows.shape, np.object_)
+        taken[old] = self.base[rows[old]]
+        taken[~old] = self.tail.array[rows[~old] - len(self.base)]
+        return tuple(taken)
+
+    def find(self, ids: Sequence[str], visible: Visible) -> list[int | None]:
+        """Return the visible row of each id, None where there is none."""
+        found = [self._newer(identifier, visible) for identifier in ids] if self.rows else None
+        if found is None:
+            return self._base_rows(ids, visible)
+        open_ids = [at for at, row in enumerate(found) if row is None]
+        for at, row in zip(
+            open_ids, self._base_rows([ids[at] for at in open_ids], visible), strict=True
+        ):
+            found[at] = row
+        return found
+
+    def _newer(self, identifier: str, visible: Visible) -> int | None:
+        for row in reversed(self.rows.get(identifier, ())):
+            at = row - len(self.base)
+            if at < self.tail.size and self.tail.buffer[at] == identifier and visible(row):
+                return row
+        return None
+
+    def _base_rows(self, ids: Sequence[str], visible: Visible) -> list[int | None]:
+        encoded = [identifier.encode(errors="surrogatepass") for identifier in ids]
+        hashes = np.array([crc32(e) for e in encoded], np.uint32)
+        at = np.searchsorted(self.hashes, hashes)
+        rows = self.order[at.clip(max=len(self.base) - 1)]
+        first = zip(rows.tolist(), self.base.encoded(rows), strict=True)
+        return [
+            row if carried == e and visible(row) else self._collided(e, int(start), visible)
+            for (row, carried), e, start in zip(first, encoded, at, strict=True)
+        ]
+
+    def _collided(self, encoded: bytes, start: int, visible: Visible) -> int | None:
+        """Look at every row of the base whose id has the same hash."""
+        stop = int(np.searchsorted(self.hashes, np.uint32(crc32(encoded)), side="right"))
+        rows = self.order[start:stop]
+        for row, carried in zip(rows.tolist(), self.base.encoded(rows), strict=True):
+            if carried == encoded and visible(row):
+                return int(row)
+        return None

@@ -1,0 +1,199 @@
+"""A snapshot: the catalogue as it was after one change, for as long as somebody holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgerec.catalog import bitmaps
+from edgerec.catalog.bitmaps import Bitmap, Eligible
+from edgerec.catalog.columns import Column
+from edgerec.catalog.filters import evaluate
+from edgerec.catalog.identifiers import Identifiers
+from edgerec.catalog.items import Items, Schema
+from edgerec.catalog.vectors import Segment, Vectors
+from edgerec.errors import ShapeError, UnknownAttribute, ValueRangeError
+from edgerec.values.where import Condition
+
+__all__ = ["Snapshot"]
+
+Rows = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """All that a request reads, immutable; any number of threads may read it, without locks.
+
+    Rows are int32 in [0, ``rows``) and are never used again for another item: an item that is
+    deleted or replaced leaves a dead row behind.
+
+    Parameters
+    ----------
+    identifiers : Identifiers
+    columns : mapping of str to Column
+        One for every attribute.
+    vectors : Vectors
+    alive : (ceil(rows / 8),) uint8 bitmap
+    sequence : int
+        Number of the last change that is seen here.
+    """
+
+    identifiers: Identifiers
+    columns: Mapping[str, Column]
+    vectors: Vectors
+    alive: Bitmap
+    sequence: int
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, dead ones included."""
+        return len(self.identifiers)
+
+    @cached_property
+    def live(self) -> int:
+        """Number of items."""
+        return bitmaps.count(self.alive)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.vectors.dim
+
+    @property
+    def schema(self) -> Schema:
+        """The attributes, in their order."""
+        return tuple(column.attribute for column in self.columns.values())
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """The vectors: the base, and what was added later if anything was."""
+        return self.vectors.segments()
+
+    @cached_property
+    def _everything(self) -> Eligible:
+        return Eligible(self.alive, self.live, self.rows)
+
+    def ids(self, rows: Rows) -> tuple[str, ...]:
+        """Return the ids of ``rows``; a dead row still tells its id."""
+        return self.identifiers.take(self._checked(rows))
+
+    def row(self, identifier: object) -> int | None:
+        """Return the row of an item, None if there is none."""
+        rows, _ = self.rows_of([identifier])
+        return int(rows[0]) if rows.size else None
+
+    def rows_of(self, ids: Sequence[object]) -> tuple[Rows, int]:
+        """Return the rows of the known items among ``ids``, in their order, and how many are not.
+
+        Returns
+        -------
+        rows : (m,) int32
+        unknown : int
+            ``len(ids) - m``; what cannot be an id is unknown too.
+        """
+        found = self.identifiers.find([i for i in ids if isinstance(i, str)], self._is_alive)
+        rows = np.array([row for row in found if row is not None], np.int32)
+        return rows, len(ids) - rows.size
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return an attribute of all rows, (rows,), not to be written to.
+
+        float64 for a number, bool for a flag, int32 codes (see :meth:`vocabulary`) for a category,
+        str objects for a text. After a change the array is put together anew, once a snapshot;
+        :meth:`take` spares that where only some rows are wanted.
+        """
+        whole = self._whole.get(name)
+        if whole is None:
+            whole = self._whole[name] = self._column(name).stored.whole()
+        return whole
+
+    def take(self, name: str, rows: Rows) -> NDArray[Any]:
+        """Return an attribute of ``rows``, as :meth:`column` has it."""
+        return self._column(name).stored.take(self._checked(rows))
+
+    def vocabulary(self, name: str) -> tuple[str, ...]:
+        """Return the words that the codes of a category stand for."""
+        return tuple(self._column(name).vocabulary.words)
+
+    def codes(self, name: str, words: Sequence[str]) -> NDArray[np.int32]:
+        """Return the codes of some words of a category, (m,) int32; -1 for an unknown one."""
+        vocabulary = self._column(name).vocabulary
+        found = [vocabulary.code(word) for word in words]
+        return np.array([-1 if code is None else code for code in found], np.int32)
+
+    def record(self, row: int) -> dict[str, Any]:
+        """Return one item as a mapping: its ``id`` and its attributes."""
+        return self.items(np.array([row], np.int32)).record(0)
+
+    def items(self, rows: Rows) -> Items:
+        """Return ``rows`` as items, whose ids must differ."""
+        ids = self.ids(rows)
+        values = {name: column.values(rows) for name, column in self.columns.items()}
+        columns = {
+            a.name: np.array(values[a.name], np.float64 if a.kind == "number" else np.bool_)
+            if a.kind in ("number", "flag")
+            else tuple(values[a.name])
+            for a in self.schema
+        }
+        return Items(ids, columns, self.schema)
+
+    def vectors_of(self, rows: Rows) -> NDArray[np.float32]:
+        """Return the vectors of ``rows``, (m, dim) float32."""
+        return self.vectors.take(self._checked(rows))
+
+    def eligible(
+        self, where: Condition | None = None, exclude: NDArray[np.integer[Any]] | None = None
+    ) -> Eligible:
+        """Return the live rows that meet ``where``, without those of ``exclude``.
+
+        Parameters
+        ----------
+        where : Condition, optional
+            As :func:`edgerec.values.where.parse_where` gives it.
+        exclude : (m,) int32, optional
+            Rows in any order.
+
+        Raises
+        ------
+        UnknownAttribute, InvalidInput, ValueRangeError
+            See :func:`edgerec.catalog.filters.evaluate`.
+        """
+        if where is None and (exclude is None or not exclude.size):
+            return self._everything
+        if where is None:
+            bitmap = self.alive.copy()
+        else:
+            bitmap = bitmaps.pack(evaluate(where, self.columns))
+            np.bitwise_and(bitmap, self.alive, out=bitmap)
+        if exclude is not None:
+            bitmaps.put(bitmap, self._checked(exclude), bit=False)
+        return Eligible(bitmap, bitmaps.count(bitmap), self.rows)
+
+    @cached_property
+    def _whole(self) -> dict[str, NDArray[Any]]:
+        return {}
+
+    def _column(self, name: str) -> Column:
+        column = self.columns.get(name)
+        if column is None:
+            raise UnknownAttribute(
+                f"no attribute {name!r}; the catalogue has {', '.join(sorted(self.columns))}"
+            )
+        return column
+
+    def _is_alive(self, row: int) -> bool:
+        return bool(self.alive.data[row >> 3] >> (row & 7) & 1) if row < self.rows else False
+
+    def _checked(self, rows: Any) -> Any:
+        if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu" or rows.ndim != 1:
+            raise ShapeError(f"rows must be a (m,) array of integers, got {rows!r}")
+        if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < self.rows:
+            raise ValueRangeError(
+                f"rows must lie in [0, {self.rows}), got {rows.min()} to {rows.max()}"
+            )
+        return rows

@@ -1,0 +1,158 @@
+"""A snapshot as parts of a bundle: arrays that are mapped, not parsed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgerec.bundle.reader import Bundle
+from edgerec.bundle.writer import BundleWriter
+from edgerec.catalog.attributes import Attribute
+from edgerec.catalog.bitmaps import size_bytes
+from edgerec.catalog.columns import Column
+from edgerec.catalog.identifiers import Identifiers
+from edgerec.catalog.snapshot import Snapshot
+from edgerec.catalog.strings import Strings
+from edgerec.catalog.vectors import MAX_DIM, Segment, Vectors
+from edgerec.catalog.versions import Versioned
+from edgerec.catalog.vocabulary import Vocabulary
+from edgerec.errors import BundleCorruptError, InvalidInput
+
+__all__ = ["read_snapshot", "write_snapshot"]
+
+SECTION = "catalog"
+DTYPES: dict[str, type[Any]] = {
+    "number": np.float64,
+    "flag": np.uint8,
+    "category": np.int32,
+}
+
+
+def write_snapshot(snapshot: Snapshot, writer: BundleWriter) -> None:
+    """Add a snapshot to a bundle: every row keeps its number, dead ones too."""
+    every = np.arange(snapshot.rows, dtype=np.int32)
+    identifiers = Identifiers.of(snapshot.ids(every))
+    segments = snapshot.segments
+    arrays: dict[str, NDArray[Any]] = {
+        "ids/hashes": identifiers.hashes,
+        "ids/order": identifiers.order,
+        "alive": snapshot.alive,
+        "vectors": _joined([s.vectors for s in segments]),
+        "codes": _joined([s.codes for s in segments]),
+        "scales": _joined([s.scales for s in segments]),
+    }
+    for name, array in arrays.items():
+        writer.add_array(f"{SECTION}/{name}", "catalog", array)
+    _write_strings(writer, "ids", identifiers.base)
+    for place, column in enumerate(snapshot.columns.values()):
+        _write_column(writer, f"columns/{place}", column)
+    writer.set(
+        SECTION,
+        {
+            "rows": snapshot.rows,
+            "dim": snapshot.dim,
+            "vectors": str(snapshot.vectors.dtype),
+            "sequence": snapshot.sequence,
+            "schema": [{"name": a.name, "kind": a.kind} for a in snapshot.schema],
+        },
+    )
+
+
+def read_snapshot(bundle: Bundle) -> Snapshot:
+    """Map what :func:`write_snapshot` wrote.
+
+    Raises
+    ------
+    BundleCorruptError
+        The arrays do not fit together.
+    BundleError
+        The bundle has no catalogue.
+    """
+    section = bundle.section(SECTION)
+    try:
+        rows, dim, sequence = (int(section[key]) for key in ("rows", "dim", "sequence"))
+        originals = {"float32": np.float32, "float16": np.float16}[section["vectors"]]
+        schema = [Attribute(entry["name"], entry["kind"]) for entry in section["schema"]]
+    except (KeyError, TypeError, ValueError, InvalidInput) as error:
+        raise BundleCorruptError(f"section {SECTION!r} is not a catalogue's: {error}") from error
+    if rows < 1 or not 1 <= dim <= MAX_DIM:
+        raise BundleCorruptError(f"section {SECTION!r}: {rows} rows of {dim} dimensions")
+    base = Segment(
+        0,
+        _array(bundle, "vectors", originals, (rows, dim)),
+        _array(bundle, "codes", np.int8, (rows, dim)),
+        _array(bundle, "scales", np.float32, (rows,)),
+    )
+    alive = _array(bundle, "alive", np.uint8, (size_bytes(rows),))
+    if rows & 7 and alive[-1] >> (rows & 7):
+        raise BundleCorruptError(f"{SECTION}/alive has rows beyond {rows}")
+    columns = {
+        attribute.name: _read_column(bundle, f"columns/{place}", attribute, rows)
+        for place, attribute in enumerate(schema)
+    }
+    return Snapshot(_read_ids(bundle, rows), columns, Vectors.of(base), alive, sequence)
+
+
+def _write_column(writer: BundleWriter, name: str, column: Column) -> None:
+    values = column.stored.whole()
+    if column.attribute.kind == "text":
+        _write_strings(writer, name, Strings.of(values))
+        return
+    if column.attribute.kind == "category":
+        _write_strings(writer, f"{name}/words", Strings.of(column.vocabulary.words))
+    stored = values.astype(DTYPES[column.attribute.kind], copy=False)
+    writer.add_array(f"{SECTION}/{name}/values", "catalog", stored)
+
+
+def _read_column(bundle: Bundle, name: str, attribute: Attribute, rows: int) -> Column:
+    vocabulary = Vocabulary([])
+    if attribute.kind == "text":
+        return Column(attribute, Versioned.of(_read_strings(bundle, name, rows)), vocabulary)
+    values = _array(bundle, f"{name}/values", DTYPES[attribute.kind], (rows,))
+    if attribute.kind == "category":
+        vocabulary = Vocabulary(_read_strings(bundle, f"{name}/words")[:].tolist())
+        _check_range(values, len(vocabulary), name)
+    if attribute.kind == "flag":
+        _check_range(values, 2, name)
+        values = values.view(np.bool_)
+    return Column(attribute, Versioned.of(values), vocabulary)
+
+
+def _read_ids(bundle: Bundle, rows: int) -> Identifiers:
+    order = _array(bundle, "ids/order", np.int32, (rows,))
+    _check_range(order, rows, "ids/order")
+    hashes = _array(bundle, "ids/hashes", np.uint32, (rows,))
+    return Identifiers(_read_strings(bundle, "ids", rows), hashes, order)
+
+
+def _write_strings(writer: BundleWriter, name: str, strings: Strings) -> None:
+    writer.add_array(f"{SECTION}/{name}/offsets", "catalog", strings.offsets)
+    writer.add_array(f"{SECTION}/{name}/data", "catalog", strings.data)
+
+
+def _read_strings(bundle: Bundle, name: str, count: int | None = None) -> Strings:
+    offsets = _array(bundle, f"{name}/offsets", np.int64, None if count is None else (count + 1,))
+    return Strings(offsets, _array(bundle, f"{name}/data", np.uint8, None))
+
+
+def _array(
+    bundle: Bundle, name: str, dtype: type[Any], shape: tuple[int, ...] | None
+) -> NDArray[Any]:
+    array = bundle.array(f"{SECTION}/{name}")
+    if array.dtype != dtype or (array.ndim != 1 if shape is None else array.shape != shape):
+        raise BundleCorruptError(
+            f"{SECTION}/{name} must be {np.dtype(dtype)} of shape {shape or '(n,)'}, "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    return array
+
+
+def _check_range(values: NDArray[Any], stop: int, name: str) -> None:
+    if not 0 <= int(values.min()) <= int(values.max()) < stop:
+        raise BundleCorruptError(f"{SECTION}/{name} must lie in [0, {stop})")
+
+
+def _joined(parts: list[Any]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -1,0 +1,114 @@
+"""What every index promises, and the checks that all of them make first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgerec.catalog.bitmaps import Eligible, size_bytes
+from edgerec.errors import ShapeError, ValueRangeError
+
+__all__ = [
+    "MAX_K",
+    "Hits",
+    "Index",
+    "check_eligible",
+    "check_k",
+    "check_query",
+    "shortlist_size",
+]
+
+MAX_K = 10_000
+Query = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """The best rows of one search.
+
+    Parameters
+    ----------
+    rows : (m,) int32
+        Best first.
+    scores : (m,) float32
+        Inner products of the query with the original vectors, descending; equal scores are
+        ordered by row, ascending.
+    """
+
+    rows: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return self.rows.size
+
+
+class Index(Protocol):
+    """Searches the rows of one snapshot; safe to use from any number of threads."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the method, such as ``exact``."""
+
+    def search(self, query: Query, k: int, *, eligible: Eligible | None = None) -> Hits:
+        """Return the best rows.
+
+        Parameters
+        ----------
+        query : (dim,) float32, finite
+        k : int in [1, 10000]
+        eligible : Eligible, optional
+            The rows that may be returned; every row without it.
+
+        Returns
+        -------
+        Hits
+            ``min(k, eligible.count)`` rows, however few are eligible. Scores are exact for the
+            rows returned; an approximate index may miss a row that belongs there.
+
+        Raises
+        ------
+        ShapeError
+            The query has another length or dtype, or ``eligible`` is of another snapshot.
+        ValueRangeError
+            k is not an integer in [1, 10000], or the query holds NaN or infinity.
+        """
+
+
+def check_k(k: object) -> int:
+    """Return ``k`` if a search can be asked for that many."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= MAX_K:
+        raise ValueRangeError(f"k must be an integer from 1 to {MAX_K}, got {k!r}")
+    return int(k)
+
+
+def check_query(query: object, dim: int) -> Query:
+    """Return ``query``, contiguous, if it can be compared with vectors of length ``dim``."""
+    if not isinstance(query, np.ndarray) or query.dtype != np.float32 or query.shape != (dim,):
+        found = (
+            f"{query.dtype} of shape {query.shape}"
+            if isinstance(query, np.ndarray)
+            else type(query).__name__
+        )
+        raise ShapeError(f"a query must be float32 of shape ({dim},), got {found}")
+    if not np.isfinite(query).all():
+        raise ValueRangeError("a query must be finite, but it holds NaN or infinity")
+    return np.ascontiguousarray(query)
+
+
+def check_eligible(eligible: Eligible | None, rows: int) -> None:
+    """Raise ShapeError unless ``eligible`` speaks of ``rows`` rows."""
+    if eligible is None:
+        return
+    if eligible.rows != rows or eligible.bitmap.shape != (size_bytes(rows),):
+        raise ShapeError(
+            f"the eligible rows must be of this snapshot, which has {rows}; "
+            f"got a bitmap of {eligible.rows}"
+        )
+
+
+def shortlist_size(k: int) -> int:
+    """Return how many rows are found by their codes before the originals decide among them."""
+    return max(30, 3 * k)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edgerec.backends.registry import BACKEND_NAMES, backend
+from edgerec.bundle.writer import BundleWriter
 from edgerec.compiler.gate import Verdict, judge
 from edgerec.compiler.selection import broken_constraint, choose, nearest
 from edgerec.compiler.trial import Runner, open_runner, time_runners
 from edgerec.compiler.variants import VariantMaker, unpruned, with_width
+from edgerec.engine.golden import write_golden_inputs
+from edgerec.engine.models import write_model
 from edgerec.errors import BackendError, ValueRangeError
 from edgerec.evaluation.task import Evaluation, RankingTask
 from edgerec.machine.cpu import cpu
@@ -23,7 +28,7 @@ from edgerec.values.model import Model
 from edgerec.values.plan import Plan, Precision, Status, Trial, Variant
 from edgerec.values.signature import Arrays
 
-__all__ = ["Compiled", "Progress", "compile_model"]
+__all__ = ["Compiled", "Progress", "compile", "compile_model"]
 
 Progress = Callable[[str], None]
 """Called with a short text before each step of long work."""
@@ -45,6 +50,46 @@ class Compiled:
     def model(self) -> Model:
         """The chosen variant's model."""
         return self.models[self.plan.chosen.variant]
+
+
+def compile(
+    model: Model,
+    *,
+    calibration: Sequence[Arrays] | Examples,
+    evaluation: Evaluation | Examples,
+    budget: Budget,
+    out: str | Path | None = None,
+    force: bool = False,
+    **space: Any,
+) -> Plan:
+    """Choose by measurement how ``model`` runs here, and write it as a bundle of one model.
+
+    Parameters
+    ----------
+    out : path, optional
+        The bundle's directory; without it nothing is written.
+    force : bool
+        Replace ``out`` where it exists.
+
+    The others, and the errors, are those of :func:`compile_model`.
+    """
+    if out is None:
+        return compile_model(
+            model, calibration=calibration, evaluation=evaluation, budget=budget, **space
+        ).plan
+    with BundleWriter(out, force=force) as writer:
+        compiled = compile_model(
+            model, calibration=calibration, evaluation=evaluation, budget=budget, **space
+        )
+        writer.set("kind", "model")
+        writer.set("models", {model.name: write_model(writer, compiled.plan, compiled.models)})
+        chosen, chosen_model = compiled.plan.chosen.variant, compiled.model
+        session = backend(chosen.backend).open(
+            chosen_model.graph, chosen_model.signature, threads=chosen.threads
+        )
+        writer.set("golden", write_golden_inputs(writer, session, next(iter(calibration))))
+        session.close()
+    return compiled.plan
 
 
 def compile_model(

@@ -15,7 +15,7 @@ from edgerec.engine.deadline import Deadline, Stages
 from edgerec.engine.parts import Parts
 from edgerec.errors import ValueRangeError
 from edgerec.features.pairs import HistoryProfile, ranker_inputs
-from edgerec.features.requests import user_inputs
+from edgerec.features.requests import query_inputs, user_inputs
 from edgerec.kernels.topk import top_k
 from edgerec.values.results import Results
 
@@ -26,6 +26,7 @@ __all__ = [
     "Request",
     "answer",
     "check_k",
+    "query_vector",
     "rank_candidates",
     "user_vector",
 ]
@@ -173,3 +174,8 @@ def rank_candidates(
 def user_vector(parts: Parts, history: HistoryProfile) -> Vector:
     """The user tower's vector of a history, (dim,) float32; an empty history has one too."""
     return parts.run("user_tower", user_inputs(parts.spec, history.vectors))[0]
+
+
+def query_vector(parts: Parts, query: str) -> Vector:
+    """The query tower's vector of a text, (dim,) float32."""
+    return parts.run("query_tower", query_inputs(parts.spec, query))[0]

@@ -12,14 +12,14 @@ from edgerec.bundle.reader import Bundle, open_bundle
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
 from edgerec.engine.cascade import Pace
-from edgerec.engine.golden import Replay, replay
-from edgerec.engine.model import rank_inputs
+from edgerec.engine.golden import Replay, replay, replay_inputs
 from edgerec.engine.models import ShippedModel, open_session, read_models, warnings_for
 from edgerec.engine.parts import Parts, Settings, encode_items, with_defaults
 from edgerec.engine.rank import rank
 from edgerec.engine.recommend import recommend
 from edgerec.engine.search import search
 from edgerec.engine.similar import similar
+from edgerec.engine.single_model import rank_inputs
 from edgerec.engine.visitors import Visitors
 from edgerec.errors import EngineClosed, InvalidInput
 from edgerec.features.spec import FeatureSpec
@@ -274,7 +274,12 @@ class Engine:
 
     def verify(self) -> Replay:
         """Ask the golden requests again; QualityLost where the answers changed."""
-        return replay(self._ask, self._bundle.section("golden"))
+        self._require_open()
+        golden = self._bundle.section("golden")
+        if self._shop_parts is None:
+            (session,) = self._sessions.values()
+            return replay_inputs(self._bundle, session, golden["inputs"])
+        return replay(self._ask, golden)
 
     def warm(self) -> Engine:
         """Build every session now, in this process; returns the engine."""

@@ -6,12 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from edgerec.backends.session import Session
+from edgerec.bundle.reader import Bundle
+from edgerec.bundle.writer import BundleWriter
 from edgerec.errors import QualityLost
 from edgerec.values.results import Results
+from edgerec.values.signature import Arrays
 
-__all__ = ["Replay", "golden_requests", "replay"]
+__all__ = ["Replay", "golden_requests", "replay", "replay_inputs", "write_golden_inputs"]
 
 Ask = Callable[[Mapping[str, Any]], Results]
+OUTPUT_TOLERANCE = 0.01
 LEAST_OVERLAP = 0.9
 """Another CPU may round differently and swap neighbours; losing one answer in ten is not that."""
 
@@ -42,11 +49,40 @@ def replay(ask: Ask, golden: Sequence[Mapping[str, Any]]) -> Replay:
     if overlap < LEAST_OVERLAP:
         raise QualityLost(
             f"golden requests: the answers overlap by {overlap:.0%} with those at build time, "
-            f"wanted {LEAST_OVERLAP:.0%}. The engines or the CPU compute something else: build again "
-            "here, or report it with the output of `edgerec doctor`"
+            f"wanted {LEAST_OVERLAP:.0%}. The engines or the CPU compute something else: build "
+            "again here, or report it with the output of `edgerec doctor`"
         )
     return Replay(len(golden), overlap)
 
 
 def _overlap(now: Sequence[str], then: Sequence[str]) -> float:
     return len(set(now) & set(then)) / max(len(now), len(then), 1)
+
+
+def write_golden_inputs(writer: BundleWriter, session: Session, inputs: Arrays) -> dict[str, Any]:
+    """Keep one request of a model and its outputs now; returns the section ``golden``."""
+    for name, array in inputs.items():
+        writer.add_array(f"golden/inputs/{name}", "array", array)
+    for name, array in session.run(inputs).items():
+        writer.add_array(f"golden/outputs/{name}", "array", array)
+    return {"inputs": list(inputs)}
+
+
+def replay_inputs(bundle: Bundle, session: Session, names: Sequence[str]) -> Replay:
+    """Run a model's golden request again.
+
+    Raises
+    ------
+    QualityLost
+        An output differs by more than a hundredth of its largest value.
+    """
+    outputs = session.run({name: bundle.array(f"golden/inputs/{name}") for name in names})
+    for name, now in outputs.items():
+        then = bundle.array(f"golden/outputs/{name}")
+        apart = float(np.abs(now - then).max(initial=0.0))
+        if now.shape != then.shape or apart > OUTPUT_TOLERANCE * float(np.abs(then).max(initial=1)):
+            raise QualityLost(
+                f"golden request: output {name!r} differs by {apart:.3g} from that at build time; "
+                "compile the model again here"
+            )
+    return Replay(1, 1.0)

@@ -16,6 +16,7 @@ from edgerec.engine.cascade import (
     Pace,
     Request,
     check_k,
+    query_vector,
     rank_candidates,
     user_vector,
 )
@@ -24,7 +25,6 @@ from edgerec.engine.parts import Parts, encode_items, with_defaults
 from edgerec.engine.search import check_query
 from edgerec.errors import InvalidInput, LimitExceeded
 from edgerec.features.items import item_dense
-from edgerec.features.requests import query_inputs
 from edgerec.kernels.topk import top_k
 from edgerec.values.results import Results
 
@@ -62,9 +62,7 @@ def rank(
     with stages.stage("encode"):
         who = user_vector(parts, profile)
         query = request.get("query")
-        typed = (
-            None if query is None else parts.run("query_tower", query_inputs(parts.spec, query))[0]
-        )
+        typed = None if query is None else query_vector(parts, query)
     limit = len(wanted) if k is None else check_k(k)
     state = Request(snapshot, limit, profile, typed, deadline, stages, unknown=unknown)
     if not ids:
@@ -79,7 +77,8 @@ def rank(
 def _checked(request: Mapping[str, Any], candidates: Sequence[str]) -> list[str]:
     if not isinstance(request, Mapping) or not set(request) <= REQUEST_KEYS:
         raise InvalidInput(
-            f"a request is a mapping with some of {', '.join(sorted(REQUEST_KEYS))}, got {request!r}"
+            f"a request is a mapping with some of {', '.join(sorted(REQUEST_KEYS))}, "
+            f"got {request!r}"
         )
     if request.get("query") is not None:
         check_query(request["query"])

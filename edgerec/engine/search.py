@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgerec.engine.cascade import Pace, Request, answer, check_k, user_vector
+from edgerec.engine.cascade import Pace, Request, answer, check_k, query_vector, user_vector
 from edgerec.engine.deadline import Deadline, Stages
 from edgerec.engine.parts import Parts
 from edgerec.errors import InvalidInput, LimitExceeded
-from edgerec.features.requests import query_inputs
 from edgerec.features.text import unknown_words, words
 from edgerec.values.results import Results
 from edgerec.values.where import Where, parse_where
@@ -40,7 +39,7 @@ def search(
         eligible = snapshot.eligible(condition)
     deadline.require("the query tower")
     with stages.stage("encode"):
-        vector = parts.run("query_tower", query_inputs(parts.spec, query))[0]
+        vector = query_vector(parts, query)
         who = user_vector(parts, profile)
     request = Request(snapshot, k, profile, vector, deadline, stages, unknown=unknown)
     return answer(parts, request, vector, who, eligible, pace)

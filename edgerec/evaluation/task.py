@@ -18,6 +18,8 @@ __all__ = ["Evaluation", "ItemTask", "RankingTask", "RetrievalTask", "Run", "Tar
 
 Run = Callable[[Arrays], dict[str, Array]]
 """Runs a model once: named inputs to named outputs."""
+SCORED_TOGETHER = 64
+"""Requests that are scored against the catalogue in one product, so that memory stays bounded."""
 
 
 class Evaluation(Protocol):
@@ -179,9 +181,11 @@ def _retrieval(
 ) -> NDArray[np.float64]:
     compute = metric(name)
     values = np.zeros(len(queries))
-    for request, query in enumerate(queries):
-        rows, gains = targets.of(request)
-        values[request] = compute(ranks_of(vectors @ query, rows), gains)
+    for start in range(0, len(queries), SCORED_TOGETHER):
+        scores = queries[start : start + SCORED_TOGETHER] @ vectors.T
+        for request, row_scores in enumerate(scores, start):
+            rows, gains = targets.of(request)
+            values[request] = compute(ranks_of(row_scores, rows), gains)
     return values
 
 

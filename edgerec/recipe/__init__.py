@@ -1,0 +1,1 @@
+"""A shop, described in TOML, to a bundle."""

@@ -34,11 +34,12 @@ TIMED_ITEMS = 100
 class Asked:
     """One visit as the models see it.
 
-    ``vector`` is what the catalogue is searched with: the query's if one was typed, else the
+    ``history`` are the rows behind ``profile``; ``vector`` is what the catalogue is searched with: the query's if one was typed, else the
     user's. ``wanted`` and ``gains`` are rows of the catalogue and their relevance.
     """
 
     visit: Visit
+    history: NDArray[np.int32]
     profile: HistoryProfile
     user: NDArray[np.float32]
     query: NDArray[np.float32] | None
@@ -64,6 +65,7 @@ def ask_all(parts: Parts, visits: Iterable[tuple[Visit, tuple[str, ...]]]) -> li
         asked.append(
             Asked(
                 visit,
+                rows,
                 profile,
                 user_vector(parts, profile),
                 None if visit.query is None else query_vector(parts, visit.query),
@@ -94,6 +96,7 @@ def tasks_of(
             vectors,
             _targets(browsed),
             metric,
+            tuple(_excluded(parts, one) for one in browsed),
         ),
         "query_tower": RetrievalTask(
             tuple(query_inputs(parts.spec, one.visit.query or "") for one in typed),
@@ -147,10 +150,10 @@ def _targets(asked: Sequence[Asked]) -> Targets:
 def _ranking_examples(parts: Parts, asked: Sequence[Asked]) -> Examples:
     """Retrieved candidates of each visit, those without a wanted one left out."""
     snapshot = parts.catalog.snapshot()
-    eligible = snapshot.eligible()
     inputs: dict[str, list[Array]] = {}
     labels: list[NDArray[np.float32]] = []
     for one in asked:
+        eligible = snapshot.eligible(exclude=_excluded(parts, one))
         hits = parts.retriever.search(
             snapshot, one.vector, parts.settings.candidates, eligible=eligible
         )
@@ -169,6 +172,13 @@ def _ranking_examples(parts: Parts, asked: Sequence[Asked]) -> Examples:
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         labels=np.concatenate(labels),
     )
+
+
+def _excluded(parts: Parts, one: Asked) -> NDArray[np.int32]:
+    """Rows that a recommendation leaves out, as serving does."""
+    if one.query is None and parts.settings.exclude_history:
+        return one.history
+    return np.zeros(0, np.int32)
 
 
 def _gains_at(rows: NDArray[np.int32], one: Asked) -> NDArray[np.float32]:

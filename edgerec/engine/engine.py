@@ -272,6 +272,14 @@ class Engine:
         rows, _ = snapshot.rows_of(ids)
         return [snapshot.record(int(row)) for row in rows]
 
+    def history(self, user: str) -> list[str]:
+        """Items that a user is known to have touched and that are still there, oldest first."""
+        parts = self._parts("history")
+        snapshot = parts.catalog.snapshot()
+        visitor = parts.visitors.find(snapshot, user, None, limit=parts.spec.history_length)
+        ids = snapshot.ids(visitor.rows)
+        return [identifier for identifier in ids if snapshot.row(identifier) is not None]
+
     def verify(self) -> Replay:
         """Ask the golden requests again; QualityLost where the answers changed."""
         self._require_open()

@@ -112,12 +112,15 @@ class RetrievalTask:
         Item vectors, the same for every variant of the tower.
     targets : Targets
         What each request wanted.
+    excluded : tuple of (m,) int, optional
+        Rows that each request may not get back.
     """
 
     inputs: tuple[Arrays, ...]
     vectors: NDArray[np.float32]
     targets: Targets
     metric: str = "ndcg@10"
+    excluded: tuple[NDArray[np.int32], ...] | None = None
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets):
@@ -125,7 +128,7 @@ class RetrievalTask:
 
     def __call__(self, run: Run) -> NDArray[np.float64]:
         queries = np.concatenate([_only(run(inputs)) for inputs in self.inputs])
-        return _retrieval(queries, self.vectors, self.targets, self.metric)
+        return _retrieval(queries, self.vectors, self.targets, self.metric, self.excluded)
 
     def requests(self) -> Iterator[Arrays]:
         return iter(self.inputs)
@@ -136,6 +139,9 @@ class RetrievalTask:
                 self,
                 inputs=tuple(self.inputs[int(request)] for request in half),
                 targets=self.targets.take(half),
+                excluded=None
+                if self.excluded is None
+                else tuple(self.excluded[int(request)] for request in half),
             )
             for half in _halves(len(self.inputs))
         )
@@ -177,7 +183,11 @@ class ItemTask:
 
 
 def _retrieval(
-    queries: NDArray[np.float32], vectors: NDArray[np.float32], targets: Targets, name: str
+    queries: NDArray[np.float32],
+    vectors: NDArray[np.float32],
+    targets: Targets,
+    name: str,
+    excluded: tuple[NDArray[np.int32], ...] | None = None,
 ) -> NDArray[np.float64]:
     compute = metric(name)
     values = np.zeros(len(queries))
@@ -185,6 +195,8 @@ def _retrieval(
         scores = queries[start : start + SCORED_TOGETHER] @ vectors.T
         for request, row_scores in enumerate(scores, start):
             rows, gains = targets.of(request)
+            if excluded is not None:
+                row_scores[excluded[request]] = -np.inf
             values[request] = compute(ranks_of(row_scores, rows), gains)
     return values
 

@@ -26,21 +26,26 @@ from edgerec.engine.recommend import recommend
 from edgerec.engine.search import search
 from edgerec.engine.visitors import Visitors
 from edgerec.errors import RecipeError
+from edgerec.evaluation.example_files import examples_of, save_examples
 from edgerec.evaluation.intervals import relative_difference
 from edgerec.evaluation.metrics import metric
+from edgerec.evaluation.task import Evaluation, RankingTask
 from edgerec.events.visits import Visit, histories_of, read_visits, split_by_time, with_histories
 from edgerec.features.text import Vocabulary
 from edgerec.importers.importer import import_model
 from edgerec.recipe.recipe import MODELS, Recipe
 from edgerec.retrieval.retriever import Retriever
+from edgerec.retrieval.strategy import Strategy, Target
 from edgerec.values.model import Model
 from edgerec.values.plan import Interval, Plan
 from edgerec.values.results import Results
+from edgerec.values.signature import Arrays
 
 __all__ = ["Built", "build"]
 
 CALIBRATION_VISITS = 256
 GOLDEN_REQUESTS = 24
+SAMPLED_QUERIES = 128
 BUILD_STEPS = 34
 """Calls of ``progress`` that a build with four models makes, about."""
 
@@ -71,9 +76,23 @@ def build(
     *,
     force: bool = False,
     seed: int = 0,
+    examples: Path | None = None,
     progress: Progress | None = None,
 ) -> Built:
     """Build a shop's bundle at ``out``.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    out : path
+        The bundle's directory.
+    force : bool
+        Replace ``out`` where it exists.
+    seed : int
+        Of the bootstrap and of the order of timing.
+    examples : path, optional
+        A directory to write each model's requests to, as ``<model>.npz``.
+    progress : callable, optional
 
     Raises
     ------
@@ -86,16 +105,17 @@ def build(
     """
     say = progress or (lambda text: None)
     with BundleWriter(out, force=force) as writer:
-        report = _Build(recipe, seed, say).write(writer)
+        report = _Build(recipe, seed, examples, say).write(writer)
     return replace(report, version=writer.version)
 
 
 class _Build:
     """One build, step by step."""
 
-    def __init__(self, recipe: Recipe, seed: int, say: Progress) -> None:
+    def __init__(self, recipe: Recipe, seed: int, examples: Path | None, say: Progress) -> None:
         self._recipe = recipe
         self._seed = seed
+        self._examples = examples
         self._say = say
 
     def write(self, writer: BundleWriter) -> Built:
@@ -104,10 +124,12 @@ class _Build:
         before = self._parts(_sessions(originals), "originals")
         compiled = self._compile(originals, before)
         after = self._parts(_sessions({n: c.model for n, c in compiled.items()}), "chosen")
-        self._say("measuring retrieval strategies")
-        after = replace(
-            after, retriever=Retriever.build(after.catalog, k=100, recall=self._recipe.recall)
+        target = Target(k=self._recipe.settings.candidates, recall=self._recipe.recall)
+        queries = np.stack([one.vector for one in ask_all(after, self._judged[:SAMPLED_QUERIES])])
+        retriever = Retriever.build(
+            after.catalog, target, queries=queries, seed=self._seed, progress=self._say
         )
+        after = replace(after, retriever=retriever)
         self._say("measuring end to end")
         values = {name: self._end_to_end(parts) for name, parts in (("b", before), ("a", after))}
         self._say("writing the bundle")
@@ -157,7 +179,7 @@ class _Build:
         return Parts(
             version=which,
             catalog=catalog,
-            retriever=Retriever.exact(catalog),
+            retriever=_exact(catalog),
             spec=self._recipe.features,
             vocabulary=self._vocabulary,
             visitors=Visitors.of(self._all_histories, rows),
@@ -170,6 +192,8 @@ class _Build:
         metric_name = self._recipe.budget.metric
         tasks = tasks_of(parts, self._items, ask_all(parts, self._judged), metric_name)
         calibration = calibration_of(parts, self._items, ask_all(parts, self._calibrating))
+        if self._examples is not None:
+            self._write_examples(self._examples, originals, calibration, tasks)
         return {
             name: compile_model(
                 model,
@@ -183,6 +207,24 @@ class _Build:
             )
             for name, model in originals.items()
         }
+
+    def _write_examples(
+        self,
+        directory: Path,
+        originals: Mapping[str, Model],
+        calibration: Mapping[str, Sequence[Arrays]],
+        tasks: Mapping[str, Evaluation],
+    ) -> None:
+        """Requests for the commands that take one model: labelled where the task has labels."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, model in originals.items():
+            task = tasks[name]
+            examples = (
+                task.examples
+                if isinstance(task, RankingTask)
+                else examples_of(calibration[name], model.signature)
+            )
+            save_examples(directory / f"{name}.npz", examples)
 
     def _end_to_end(self, parts: Parts) -> NDArray[np.float64]:
         """The metric of each judged visit, asked as a shopper would."""

@@ -1,0 +1,113 @@
+"""``edgerec demo``: the main job, on the shop that ships with edgerec."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from edgerec.cli.answers import show_results
+from edgerec.cli.built import show_built
+from edgerec.cli.options import force, output_format, seed
+from edgerec.cli.output import Bar
+from edgerec.engine.engine import Engine, open
+from edgerec.errors import OutputExists
+from edgerec.events.visits import read_visits
+from edgerec.recipe.builder import BUILD_STEPS, build
+from edgerec.recipe.recipe import read_recipe
+from edgerec.shop.files import write_shop
+
+__all__ = ["demo_command"]
+
+SHOP_STEPS = 4
+
+
+@click.command("demo")
+@click.option(
+    "--out",
+    default="edgerec-demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Directory for the shop's data, recipe, models and bundle.",
+)
+@force
+@seed
+@output_format
+def demo_command(out: Path, force: bool, seed: int, output_format: str) -> None:
+    """Make a shop, compress and compile its models, and answer from them. Offline.
+
+    \b
+    Example:
+      edgerec demo --out demo
+    """
+    if out.exists() and not force:
+        raise OutputExists(f"{out} exists; give --force to replace it, or another --out")
+    bar = Bar(BUILD_STEPS + SHOP_STEPS)
+    shutil.rmtree(out, ignore_errors=True)
+    write_shop(out, progress=bar)
+    built = build(
+        read_recipe(out / "shop.toml"),
+        out / "shop.bundle",
+        seed=seed,
+        examples=out / "examples",
+        progress=bar,
+    )
+    bar("verifying the bundle")
+    with open(out / "shop.bundle") as engine:
+        replay = engine.warm().verify()
+        bar.close()
+        show_built(built, output_format)
+        if output_format == "text":
+            click.echo(
+                f"Verified: every hash, and {replay.requests} golden requests "
+                f"({replay.overlap:.0%} the same items).\n"
+            )
+            _answer(engine, out / "shop.bundle")
+
+
+def _answer(engine: Engine, bundle: Path) -> None:
+    """A few answers that a person can judge."""
+    user = _shopper(bundle.parent / "data" / "visits.jsonl")
+    liked = engine.history(user)[-4:]
+    click.echo(f"Shopper {user} lately looked at:")
+    for record in engine.items(liked):
+        click.echo(f"  {record['title']} ({record['price']:.2f})")
+    click.echo("\nrecommend, in stock:")
+    where = {"in_stock": True}
+    show_results(engine, engine.recommend(user, k=5, where=where), "text")
+    query = _query(engine, liked[-1])
+    click.echo(f"\nsearch {query!r} (typed with a slip), at most 150:")
+    where_price = {"price": (None, 150), "in_stock": True}
+    show_results(engine, engine.search(query, user=user, k=5, where=where_price), "text")
+    click.echo("\nTry next:")
+    for command in _next(user, query, bundle):
+        click.echo(f"  {command}")
+
+
+def _shopper(visits: Path) -> str:
+    """Whoever came last."""
+    return read_visits(visits)[-1].user
+
+
+def _query(engine: Engine, item: str) -> str:
+    """What a hurried shopper types for an item: two words of its title, one with a slip."""
+    (record,) = engine.items([item])
+    first, *_, last = str(record["title"]).lower().split()
+    return f"{first} {last[:-2]}{last[-1]}{last[-2]}"
+
+
+def _next(user: str, query: str, bundle: Path) -> list[str]:
+    home = bundle.parent
+    return [
+        f"edgerec recommend {bundle} --user {user} --where price=..50",
+        f'edgerec search {bundle} "{query}" --format json',
+        f"edgerec inspect {bundle}",
+        f"edgerec verify {bundle}",
+        f"edgerec prune {home}/models/ranker.onnx --calibration {home}/examples/ranker.npz "
+        f"--keep 0.5 --out {home}/ranker.half.onnx",
+        f"edgerec compile {home}/models/ranker.onnx --examples {home}/examples/ranker.npz "
+        f"--out {home}/ranker.bundle",
+        f"edgerec build {home}/shop.toml --out {home}/again.bundle",
+        "edgerec doctor",
+    ]

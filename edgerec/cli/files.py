@@ -1,0 +1,42 @@
+"""Files the commands read and write."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from edgerec.errors import InvalidInput, OutputExists
+from edgerec.graph.metadata import write_signature
+from edgerec.values.model import Model
+
+__all__ = ["read_json", "write_model_file"]
+
+
+def read_json(path: Path) -> Any:
+    """One JSON document.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"cannot read {path}: {error}") from error
+
+
+def write_model_file(model: Model, out: Path, *, force: bool) -> None:
+    """Write a model as ONNX with its signature inside; the file appears whole or not at all.
+
+    Raises
+    ------
+    OutputExists
+        ``out`` is there and ``force`` was not given.
+    """
+    if out.exists() and not force:
+        raise OutputExists(f"{out} exists; give --force to replace it")
+    aside = out.with_name(f".{out.name}.partial")
+    aside.write_bytes(write_signature(model.graph, model.signature))
+    aside.replace(out)

@@ -1,0 +1,74 @@
+"""``edgerec inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgerec.bundle.reader import open_bundle
+from edgerec.cli.built import show_plan
+from edgerec.cli.options import output_format
+from edgerec.cli.output import echo_json, table
+from edgerec.engine.models import read_models
+
+__all__ = ["inspect_command"]
+
+
+@click.command("inspect")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@output_format
+def inspect_command(path: Path, output_format: str) -> None:
+    """Show what the model file or bundle at PATH holds.
+
+    \b
+    Example:
+      edgerec inspect shop.bundle --format json
+    """
+    if path.is_dir():
+        _show_bundle(path, output_format)
+    else:
+        _show_model(path, output_format)
+
+
+def _show_bundle(path: Path, output_format: str) -> None:
+    with open_bundle(path) as bundle:
+        parts = [
+            {"name": part.name, "kind": part.kind, "bytes": part.bytes, "sha256": part.sha256}
+            for part in bundle.manifest.parts
+        ]
+        models = read_models(bundle)
+        version = bundle.version
+        strategy: Any = bundle.manifest.sections.get("retrieval")
+    if output_format == "json":
+        plans = {name: model.plan.to_dict() for name, model in models.items()}
+        echo_json({"version": version, "parts": parts, "plans": plans, "retrieval": strategy})
+        return
+    click.echo(f"version {version}, {sum(p['bytes'] for p in parts):,} bytes\n")
+    rows = [(p["name"], p["kind"], f"{p['bytes']:,}", p["sha256"][:12]) for p in parts]
+    click.echo(table(("part", "kind", "bytes", "sha256"), rows, right=frozenset({2})))
+    for name, model in models.items():
+        click.echo(f"\n{name}")
+        show_plan(model.plan, "text")
+
+
+def _show_model(path: Path, output_format: str) -> None:
+    from edgerec.graph.flops import multiply_adds  # onnx loads only where a graph is read
+    from edgerec.importers.importer import import_model
+
+    model = import_model(path)
+    signature = model.signature.to_dict()
+    flops = multiply_adds(model.graph)
+    if output_format == "json":
+        echo_json({"name": model.name, "bytes": model.size_bytes, "signature": signature})
+        return
+    click.echo(f"{model.name}: {model.size_bytes:,} bytes, {flops:,} multiply-adds a row\n")
+    inputs = [
+        (t["name"], t["role"], t["kind"], t["dtype"], t["shape"]) for t in signature["inputs"]
+    ]
+    outputs = [
+        (t["name"], "output", t["meaning"], t["dtype"], t["shape"]) for t in signature["outputs"]
+    ]
+    rows = [tuple(map(str, row)) for row in (*inputs, *outputs)]
+    click.echo(table(("tensor", "role", "kind", "dtype", "shape"), rows, right=frozenset()))

@@ -1,0 +1,50 @@
+"""``edgerec recommend``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgerec.cli.answers import show_results
+from edgerec.cli.options import k, output_format, parse_conditions, threads, where
+from edgerec.engine.engine import open
+
+__all__ = ["recommend_command"]
+
+
+@click.command("recommend")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--user", help="A user the bundle knows; anybody else is answered too.")
+@click.option("--history", help="Item ids, oldest first, separated by commas.")
+@k
+@where
+@click.option("--deadline-ms", type=float, help="When the answer is due.")
+@threads
+@output_format
+def recommend_command(
+    bundle: Path,
+    user: str | None,
+    history: str | None,
+    k: int,
+    conditions: tuple[str, ...],
+    deadline_ms: float | None,
+    threads: int,
+    output_format: str,
+) -> None:
+    """Recommend items of a BUNDLE.
+
+    \b
+    Example:
+      edgerec recommend shop.bundle --user u17 --where in_stock=true --where price=..50
+    """
+    with open(bundle, threads=threads) as engine:
+        engine.warm()
+        results = engine.recommend(
+            user,
+            history=history.split(",") if history else None,
+            k=k,
+            where=parse_conditions(conditions),
+            deadline_ms=deadline_ms,
+        )
+        show_results(engine, results, output_format)

@@ -1,0 +1,46 @@
+"""``edgerec search``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgerec.cli.answers import show_results
+from edgerec.cli.options import k, output_format, parse_conditions, threads, where
+from edgerec.engine.engine import open
+
+__all__ = ["search_command"]
+
+
+@click.command("search")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("query")
+@click.option("--user", help="Make the answer personal.")
+@k
+@where
+@click.option("--deadline-ms", type=float, help="When the answer is due.")
+@threads
+@output_format
+def search_command(
+    bundle: Path,
+    query: str,
+    user: str | None,
+    k: int,
+    conditions: tuple[str, ...],
+    deadline_ms: float | None,
+    threads: int,
+    output_format: str,
+) -> None:
+    """Search the catalogue of a BUNDLE for what was typed.
+
+    \b
+    Example:
+      edgerec search shop.bundle "walnut queen bed" --where brand=Acme,Bolt
+    """
+    with open(bundle, threads=threads) as engine:
+        engine.warm()
+        results = engine.search(
+            query, user=user, k=k, where=parse_conditions(conditions), deadline_ms=deadline_ms
+        )
+        show_results(engine, results, output_format)

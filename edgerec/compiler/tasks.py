@@ -34,8 +34,9 @@ TIMED_ITEMS = 100
 class Asked:
     """One visit as the models see it.
 
-    ``history`` are the rows behind ``profile``; ``vector`` is what the catalogue is searched with: the query's if one was typed, else the
-    user's. ``wanted`` and ``gains`` are rows of the catalogue and their relevance.
+    ``history`` are the rows behind ``profile``. ``vector`` is what the catalogue is searched with:
+    the query's if one was typed, else the user's. ``wanted`` and ``gains`` are rows of the
+    catalogue and their relevance.
     """
 
     visit: Visit

@@ -262,6 +262,12 @@ def _sessions(models: Mapping[str, Model]) -> dict[str, Session]:
     }
 
 
+def _exact(catalog: Catalog) -> Retriever:
+    now = catalog.snapshot()
+    reason = "the originals are compared with exact retrieval"
+    return Retriever(catalog, Strategy("exact", now.rows, now.dim, Target(), reason))
+
+
 def _ask(parts: Parts, pace: Pace, visit: Visit, history: Sequence[str], k: int) -> Results:
     if visit.query is None:
         return recommend(parts, pace, user=None, history=history, k=k, where=None, deadline_ms=None)

@@ -1,0 +1,122 @@
+"""Filters: the mask equals plain Python over the records, before and after changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgerec.catalog.columns import Column, column_of
+from edgerec.catalog.filters import evaluate
+from edgerec.catalog.items import Items
+from edgerec.errors import InvalidInput, UnknownAttribute, ValueRangeError
+from edgerec.values.where import Condition, parse_where
+from tests.oracles import retrieval as oracle
+from tests.strategies import catalogs
+
+
+def columns_of(records: list[dict[str, Any]]) -> dict[str, Column]:
+    items = Items.from_records(records, catalogs.SCHEMA)
+    return {a.name: column_of(a, items.columns[a.name]) for a in items.schema}
+
+
+def condition(where: dict[str, Any]) -> Condition:
+    parsed = parse_where(where)
+    assert parsed is not None
+    return parsed
+
+
+def complete(record: dict[str, Any]) -> dict[str, Any]:
+    return {"in_stock": record["stock"] > 0} | record
+
+
+@given(catalogs.records(), catalogs.wheres())
+def test_a_mask_is_what_the_records_say(
+    records: list[dict[str, Any]], where: dict[str, Any]
+) -> None:
+    mask = evaluate(condition(where), columns_of(records))
+    assert mask.dtype == np.bool_
+    assert mask.tolist() == [oracle.passes(complete(record), where) for record in records]
+
+
+@given(catalogs.records(), catalogs.records(), catalogs.wheres(), st.data())
+def test_later_rows_and_changes_count_and_older_versions_stay(
+    records: list[dict[str, Any]],
+    more: list[dict[str, Any]],
+    where: dict[str, Any],
+    data: st.DataObject,
+) -> None:
+    before = columns_of(records)
+    added = Items.from_records(more, catalogs.SCHEMA)
+    after = {name: column.extended(added.columns[name]) for name, column in before.items()}
+    now = [complete(record) for record in records + more]
+    for row in data.draw(st.lists(st.integers(0, len(now) - 1), max_size=4)):
+        change = complete(data.draw(catalogs.attributes()))
+        after = {name: column.changed(row, change[name]) for name, column in after.items()}
+        now[row] = now[row] | change
+    old = evaluate(condition(where), before)
+    new = evaluate(condition(where), after)
+    assert old.tolist() == [oracle.passes(complete(record), where) for record in records]
+    assert new.tolist() == [oracle.passes(record, where) for record in now]
+
+
+RECORDS = [
+    {"id": "a", "title": "A", "brand": "Acme", "price": 49.99, "stock": 1},
+    {"id": "b", "title": "B", "brand": "Bolt", "price": 50.0, "stock": 0},
+]
+
+
+@pytest.mark.parametrize(
+    ("where", "rows"),
+    [
+        ({"price": 49.99}, [0]),
+        ({"price": (None, 50)}, [0, 1]),
+        ({"price": {"lt": 50}}, [0]),
+        ({"in_stock": True}, [0]),
+        ({"brand": ["Acme", "Bolt"]}, [0, 1]),
+        ({"brand": "nobody"}, []),
+        ({"brand": ["nobody"]}, []),
+        ({"brand": []}, []),
+        ({"brand": "Bolt", "price": (50, 50)}, [1]),
+    ],
+)
+def test_shorthands(where: dict[str, Any], rows: list[int]) -> None:
+    assert np.flatnonzero(evaluate(condition(where), columns_of(RECORDS))).tolist() == rows
+
+
+def test_an_unknown_attribute_lists_the_known_ones() -> None:
+    with pytest.raises(UnknownAttribute, match=r"'colour'.*brand, in_stock, price, stock, title"):
+        evaluate(condition({"colour": "red"}), columns_of(RECORDS))
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ({"price": "cheap"}, InvalidInput),
+        ({"price": True}, InvalidInput),
+        ({"price": [1, "2"]}, InvalidInput),
+        ({"price": 2**53 + 1}, ValueRangeError),
+        ({"price": 10**400}, ValueRangeError),
+        ({"in_stock": 1}, InvalidInput),
+        ({"in_stock": "yes"}, InvalidInput),
+        ({"in_stock": {"gt": False}}, InvalidInput),
+        ({"brand": 5}, InvalidInput),
+        ({"brand": {"lt": "Bolt"}}, InvalidInput),
+        ({"title": "A"}, InvalidInput),
+    ],
+)
+def test_a_comparison_that_makes_no_sense_is_refused(
+    where: dict[str, Any], error: type[InvalidInput]
+) -> None:
+    (name,) = where
+    with pytest.raises(error, match=name):
+        evaluate(condition(where), columns_of(RECORDS))
+
+
+def test_a_refusal_is_not_hidden_behind_what_is_decided_already() -> None:
+    where = {"or": [{"brand": "Acme"}, {"price": "cheap"}]}
+    with pytest.raises(InvalidInput, match="price"):
+        evaluate(condition(where), columns_of(RECORDS))

@@ -14,7 +14,7 @@ from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.engine.visitors import Visitors
-from edgerec.errors import BundleCorruptError, ValueRangeError
+from edgerec.errors import BackendError, BundleCorruptError, ValueRangeError
 from edgerec.features.items import item_inputs
 from edgerec.features.pairs import HistoryProfile
 from edgerec.features.spec import FeatureSpec
@@ -79,8 +79,19 @@ class Parts:
     sessions: Mapping[str, Session]
 
     def run(self, model: str, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """The single output of a model."""
+        """The single output of a model.
+
+        Raises
+        ------
+        BackendError
+            It is not finite: the model overflows on inputs that are.
+        """
         (array,) = self.sessions[model].run(inputs).values()
+        if not np.isfinite(array).all():
+            raise BackendError(
+                f"{model} computed NaN or infinity from finite inputs on "
+                f"{self.sessions[model].backend}; check the model with `edgerec verify`"
+            )
         return array
 
     def profile(self, snapshot: Snapshot, rows: NDArray[np.int32]) -> HistoryProfile:

@@ -43,9 +43,12 @@ def check_k(k: int) -> int:
     ValueRangeError
         Not an integer in [1, 10000].
     """
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= MAX_K:
+    given: object = k
+    if isinstance(given, bool) or not isinstance(given, int | np.integer):
         raise ValueRangeError(f"k must be an integer from 1 to {MAX_K}, got {k!r}")
-    return int(k)
+    if not 1 <= given <= MAX_K:
+        raise ValueRangeError(f"k must be an integer from 1 to {MAX_K}, got {k}")
+    return int(given)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,9 +176,10 @@ def rank_candidates(
 
 def user_vector(parts: Parts, history: HistoryProfile) -> Vector:
     """The user tower's vector of a history, (dim,) float32; an empty history has one too."""
-    return parts.run("user_tower", user_inputs(parts.spec, history.vectors))[0]
+    vectors = parts.run("user_tower", user_inputs(parts.spec, history.vectors))
+    return np.ascontiguousarray(vectors[0])
 
 
 def query_vector(parts: Parts, query: str) -> Vector:
     """The query tower's vector of a text, (dim,) float32."""
-    return parts.run("query_tower", query_inputs(parts.spec, query))[0]
+    return np.ascontiguousarray(parts.run("query_tower", query_inputs(parts.spec, query))[0])

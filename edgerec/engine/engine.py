@@ -108,9 +108,25 @@ class Engine:
         return self._bundle.version
 
     @overload
-    def recommend(self, user: list[str], **options: Any) -> list[Results]: ...
+    def recommend(
+        self,
+        user: list[str],
+        *,
+        history: None = None,
+        k: int = 10,
+        where: Where | None = None,
+        deadline_ms: float | None = None,
+    ) -> list[Results]: ...
     @overload
-    def recommend(self, user: str | None = None, **options: Any) -> Results: ...
+    def recommend(
+        self,
+        user: str | None = None,
+        *,
+        history: Sequence[str] | None = None,
+        k: int = 10,
+        where: Where | None = None,
+        deadline_ms: float | None = None,
+    ) -> Results: ...
     def recommend(
         self,
         user: str | list[str] | None = None,
@@ -125,7 +141,7 @@ class Engine:
         Parameters
         ----------
         user : str or list of str, optional
-            A list is answered one by one, in order.
+            A list is answered one by one, in order; it takes no ``history``.
         history : sequence of str, optional
             Item ids, oldest first; used instead of what is known of the user.
         k : int in [1, 10000]
@@ -163,9 +179,27 @@ class Engine:
         return _each(one, user) if isinstance(user, list) else one(user)
 
     @overload
-    def search(self, query: list[str], **options: Any) -> list[Results]: ...
+    def search(
+        self,
+        query: list[str],
+        *,
+        k: int = 10,
+        where: Where | None = None,
+        user: str | None = None,
+        history: Sequence[str] | None = None,
+        deadline_ms: float | None = None,
+    ) -> list[Results]: ...
     @overload
-    def search(self, query: str, **options: Any) -> Results: ...
+    def search(
+        self,
+        query: str,
+        *,
+        k: int = 10,
+        where: Where | None = None,
+        user: str | None = None,
+        history: Sequence[str] | None = None,
+        deadline_ms: float | None = None,
+    ) -> Results: ...
     def search(
         self,
         query: str | list[str],
@@ -333,8 +367,10 @@ class Engine:
         self.close()
 
     def _ask(self, request: Mapping[str, Any]) -> Results:
-        task, options = request["task"], {k: v for k, v in request.items() if k != "task"}
-        return self.search(**options) if task == "search" else self.recommend(**options)
+        history, k = request.get("history"), request["k"]
+        if request["task"] == "search":
+            return self.search(request["query"], history=history, k=k)
+        return self.recommend(history=history, k=k)
 
     def _parts(self, task: str) -> Parts:
         self._require_open()

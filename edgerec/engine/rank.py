@@ -75,7 +75,8 @@ def rank(
 
 
 def _checked(request: Mapping[str, Any], candidates: Sequence[str]) -> list[str]:
-    if not isinstance(request, Mapping) or not set(request) <= REQUEST_KEYS:
+    asked: object = request
+    if not isinstance(asked, Mapping) or not set(asked) <= REQUEST_KEYS:
         raise InvalidInput(
             f"a request is a mapping with some of {', '.join(sorted(REQUEST_KEYS))}, "
             f"got {request!r}"

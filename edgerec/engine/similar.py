@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from edgerec.engine.cascade import Request, check_k
 from edgerec.engine.deadline import Deadline, Stages
 from edgerec.engine.parts import Parts
@@ -19,10 +17,9 @@ def similar(parts: Parts, item: str, *, k: int, where: Where | None) -> Results:
     """See :meth:`edgerec.engine.engine.Engine.similar`."""
     k, condition, stages = check_k(k), parse_where(where), Stages()
     snapshot = parts.catalog.snapshot()
-    row = snapshot.row(item) if isinstance(item, str) else None
-    if row is None:
+    rows, unknown = snapshot.rows_of([item])
+    if unknown:
         raise InvalidInput(f"no item {item!r} in the catalogue; upsert it first")
-    rows = np.array([row], np.int32)
     with stages.stage("retrieve"):
         eligible = snapshot.eligible(condition, rows)
         hits = parts.retriever.search(snapshot, snapshot.vectors_of(rows)[0], k, eligible=eligible)

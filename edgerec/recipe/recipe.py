@@ -35,10 +35,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edgerec.engine.parts import Settings
 from edgerec.errors import EdgerecError, RecipeError
@@ -48,6 +48,7 @@ from edgerec.values.plan import Precision
 
 __all__ = ["MODELS", "Recipe", "Space", "read_recipe"]
 
+Value = TypeVar("Value")
 MODELS = ("item_tower", "user_tower", "query_tower", "ranker")
 TABLES = {"name", "data", "features", "models", "answers", "retrieval", "budget", "compile"}
 
@@ -137,7 +138,7 @@ def _space(table: Mapping[str, Any], name: str) -> Space:
     )
 
 
-def _made(kind: Any, table: Mapping[str, Any], where: str) -> Any:
+def _made(kind: Callable[..., Value], table: Mapping[str, Any], where: str) -> Value:
     """The value a table describes; its own checks speak."""
     try:
         return kind(**table)

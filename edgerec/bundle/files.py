@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -156,7 +157,9 @@ def move_in(draft: Path, target: Path, *, force: bool) -> None:
     except OSError as error:
         if aside.exists():
             aside.rename(target)
-        raise OutputExists(f"{target} appeared meanwhile, or cannot be written: {error}") from error
+        if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY):
+            raise OutputExists(f"{target} appeared while its bundle was written") from error
+        raise
     sync_directory(target.parent)
     if aside.exists():
         shutil.rmtree(aside)

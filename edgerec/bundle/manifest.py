@@ -20,6 +20,7 @@ __all__ = ["Manifest"]
 
 PART_KEYS = {"name", "kind", "sha256", "bytes"}
 ARRAY_KEYS = {"dtype", "shape", "chunks"}
+FORMAT_KEYS = {"major", "minor"}
 MANIFEST_KEYS = {"format", "requires", "parts", "sections"}
 
 
@@ -101,6 +102,7 @@ class Manifest:
         version, requires = _check_version(document)
         newer = version > layout.FORMAT
         _check_keys(document, MANIFEST_KEYS, set(), "$", newer=newer)
+        _check_keys(document["format"], FORMAT_KEYS, set(), "$.format", newer=newer)
         entries, sections = document["parts"], document["sections"]
         if not isinstance(entries, list) or not isinstance(sections, dict):
             _corrupt("$", "parts must be a list and sections an object")
@@ -141,10 +143,14 @@ def _part(entry: Any, path: str, newer: bool) -> Part:
     if not isinstance(entry, dict):
         _corrupt(path, f"must be an object, got {type(entry).__name__}")
     _check_keys(entry, PART_KEYS, ARRAY_KEYS, path, newer=newer)
+    known = {key: entry[key] for key in PART_KEYS | ARRAY_KEYS if key in entry}
     try:
-        return Part(**{key: entry[key] for key in PART_KEYS | ARRAY_KEYS if key in entry})
+        part = Part(**known)
     except InvalidInput as error:
         raise BundleCorruptError(f"{layout.MANIFEST}:{path}: {error}") from error
+    if part.to_dict() != known:
+        _corrupt(path, "keys of an array stand where there is none, or say nothing")
+    return part
 
 
 def _check_keys(

@@ -92,7 +92,7 @@ class Store:
             return ()
         lines = text.decode("ascii", "replace").split("\n")
         if not all(map(DIGEST.fullmatch, lines[:-1])) or lines[-1] or not lines[:-1]:
-            raise BundleCorruptError(f"{path}: not a list of versions: publish or roll back again")
+            raise BundleCorruptError(f"{path}: not a list of versions: remove it, then publish")
         return tuple(lines[:-1])
 
     def versions(self) -> tuple[str, ...]:
@@ -123,14 +123,8 @@ class Store:
                 then = history[1:]
             else:
                 version = self._find(to)
-                then = (
-                    history[history.index(version) :]
-                    if version in history
-                    else (
-                        version,
-                        *history,
-                    )
-                )
+                known = version in history
+                then = history[history.index(version) :] if known else (version, *history)
             if not then:
                 raise BundleNotFound(f"{self.root} holds no version before the current one")
             open_bundle(self._versions / then[0], version=then[0]).close()

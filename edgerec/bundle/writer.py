@@ -59,7 +59,7 @@ class BundleWriter:
     def __init__(
         self, path: str | os.PathLike[str], *, force: bool = False, base: Bundle | None = None
     ) -> None:
-        self._path = Path(path)
+        self._path = Path(path).absolute()
         self._force = force
         self._base = base
         self._parts: dict[str, Part] = {}
@@ -206,6 +206,8 @@ class _Draft:
     """A directory beside the target, which takes the target's name when it is complete."""
 
     def __init__(self, target: Path, *, force: bool) -> None:
+        if target.name in ("", ".."):
+            raise InvalidInput(f"cannot write {target}: it is not a new name in a directory")
         check_output(target, force=force)
         if not target.parent.is_dir():
             raise InvalidInput(f"cannot write {target}: there is no directory {target.parent}")

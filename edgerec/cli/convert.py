@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from edgerec.cli.files import read_json, write_model_file
 from edgerec.cli.options import force
-from edgerec.importers.importer import import_model
+from edgerec.importers.importer import import_checked
 from edgerec.values.signature import Signature
 
 __all__ = ["convert_command"]
@@ -37,11 +36,8 @@ def convert_command(
       edgerec convert ranker.onnx --signature ranker.json --out ranker.edge.onnx
     """
     roles = None if signature is None else Signature.from_dict(read_json(signature))
-    model = import_model(source, signature=roles, name=name)
-    write_model_file(model, out, force=force)
-    click.echo(f"{out}: {model.size_bytes:,} bytes, {_tensors(model.signature)}")
-
-
-def _tensors(signature: Signature) -> str:
-    data = signature.to_dict()
-    return json.dumps({i["name"]: i["role"] for i in data["inputs"]})
+    imported = import_checked(source, signature=roles, name=name)
+    write_model_file(imported.model, out, force=force)
+    inputs = ", ".join(f"{i.name} ({i.role.value})" for i in imported.model.signature.inputs)
+    click.echo(f"{out}: {imported.model.size_bytes:,} bytes; inputs {inputs}")
+    click.echo(f"largest difference to {imported.parity.source}: {imported.parity.largest:.2g}")

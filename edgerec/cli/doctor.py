@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 import edgerec
+from edgerec.backends.registry import BACKEND_NAMES, backend
 from edgerec.cli.options import output_format
 from edgerec.cli.output import echo_json
 from edgerec.kernels import dispatch
@@ -59,6 +60,10 @@ def _report() -> dict[str, dict[str, Any]]:
             **{family: dispatch.chosen(family) for family in dispatch.families()},
         },
         "packages": {"edgerec": edgerec.__version__, **{p: _version(p) for p in PACKAGES}},
+        "telemetry": {
+            name: "off" if backend(name).silenced() else "on: the host imported it before edgerec"
+            for name in BACKEND_NAMES
+        },
         "extras": {
             name: "installed"
             if all(importlib.util.find_spec(module) for module in modules)

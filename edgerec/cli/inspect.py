@@ -34,19 +34,19 @@ def inspect_command(path: Path, output_format: str) -> None:
 
 def _show_bundle(path: Path, output_format: str) -> None:
     with open_bundle(path) as bundle:
-        parts = [
-            {"name": part.name, "kind": part.kind, "bytes": part.bytes, "sha256": part.sha256}
-            for part in bundle.manifest.parts
-        ]
+        parts = bundle.manifest.parts
         models = read_models(bundle)
         version = bundle.version
         strategy: Any = bundle.manifest.sections.get("retrieval")
     if output_format == "json":
         plans = {name: model.plan.to_dict() for name, model in models.items()}
-        echo_json({"version": version, "parts": parts, "plans": plans, "retrieval": strategy})
+        listed = [
+            {"name": p.name, "kind": p.kind, "bytes": p.bytes, "sha256": p.sha256} for p in parts
+        ]
+        echo_json({"version": version, "parts": listed, "plans": plans, "retrieval": strategy})
         return
-    click.echo(f"version {version}, {sum(p['bytes'] for p in parts):,} bytes\n")
-    rows = [(p["name"], p["kind"], f"{p['bytes']:,}", p["sha256"][:12]) for p in parts]
+    click.echo(f"version {version}, {sum(p.bytes for p in parts):,} bytes\n")
+    rows = [(p.name, p.kind, f"{p.bytes:,}", p.sha256[:12]) for p in parts]
     click.echo(table(("part", "kind", "bytes", "sha256"), rows, right=frozenset({2})))
     for name, model in models.items():
         click.echo(f"\n{name}")
@@ -58,17 +58,16 @@ def _show_model(path: Path, output_format: str) -> None:
     from edgerec.importers.importer import import_model
 
     model = import_model(path)
-    signature = model.signature.to_dict()
     flops = multiply_adds(model.graph)
     if output_format == "json":
+        signature = model.signature.to_dict()
         echo_json({"name": model.name, "bytes": model.size_bytes, "signature": signature})
         return
     click.echo(f"{model.name}: {model.size_bytes:,} bytes, {flops:,} multiply-adds a row\n")
-    inputs = [
-        (t["name"], t["role"], t["kind"], t["dtype"], t["shape"]) for t in signature["inputs"]
+    rows: list[tuple[str, ...]] = [
+        (t.name, t.role.value, t.kind.value, t.dtype, str(t.shape)) for t in model.signature.inputs
     ]
-    outputs = [
-        (t["name"], "output", t["meaning"], t["dtype"], t["shape"]) for t in signature["outputs"]
+    rows += [
+        (t.name, "output", t.meaning.value, t.dtype, str(t.shape)) for t in model.signature.outputs
     ]
-    rows = [tuple(map(str, row)) for row in (*inputs, *outputs)]
     click.echo(table(("tensor", "role", "kind", "dtype", "shape"), rows, right=frozenset()))

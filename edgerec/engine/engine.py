@@ -367,9 +367,11 @@ class Engine:
         self.close()
 
     def _ask(self, request: Mapping[str, Any]) -> Results:
-        history, k = request.get("history"), request["k"]
+        history: list[str] | None = request.get("history")
+        k: int = request["k"]
         if request["task"] == "search":
-            return self.search(request["query"], history=history, k=k)
+            query: str = request["query"]
+            return self.search(query, history=history, k=k)
         return self.recommend(history=history, k=k)
 
     def _parts(self, task: str) -> Parts:

@@ -104,7 +104,7 @@ class Signature:
         object.__setattr__(self, "outputs", tuple(self.outputs))
         if not self.inputs or not self.outputs:
             raise SignatureError("a signature needs at least one input and one output")
-        names = [tensor.name for tensor in (*self.inputs, *self.outputs)]
+        names = [i.name for i in self.inputs] + [o.name for o in self.outputs]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise SignatureError(f"names must differ, got {', '.join(twice)} more than once")
@@ -203,15 +203,16 @@ def _check_tensor(name: str, dtype: str, shape: tuple[int | str, ...]) -> None:
             f"tensor {name!r}: dtype must be one of {', '.join(DTYPES)}, got {dtype!r}"
         )
     for size in shape:
-        if not isinstance(size, int | str) or isinstance(size, int) and size < 1 or size == "":
+        if (size < 1) if isinstance(size, int) else (size == ""):
             raise SignatureError(
                 f"tensor {name!r}: a dimension is a positive integer or a name, got {size!r}"
             )
 
 
 def _check_array(tensor: Input, array: Array, sizes: dict[str, int]) -> None:
-    if not isinstance(array, np.ndarray):
-        raise ShapeError(f"input {tensor.name!r} wants a numpy array, got {type(array).__name__}")
+    given: object = array
+    if not isinstance(given, np.ndarray):
+        raise ShapeError(f"input {tensor.name!r} wants a numpy array, got {type(given).__name__}")
     if array.dtype != tensor.dtype:
         raise ShapeError(f"input {tensor.name!r} wants {tensor.dtype}, got {array.dtype}")
     fits = array.ndim == len(tensor.shape)

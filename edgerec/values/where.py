@@ -53,7 +53,7 @@ def parse_where(where: Where | None) -> Condition | None:
     LimitExceeded
         Deeper than 16 levels or more than 1000 nodes.
     """
-    if where is None or (isinstance(where, Mapping) and not where):
+    if where is None or where == {}:
         return None
     condition = _node(where, "where", 1)
     if _count(condition) > MAX_NODES:

@@ -320,7 +320,7 @@ class Engine:
         golden = self._bundle.section("golden")
         if self._shop_parts is None:
             (session,) = self._sessions.values()
-            return replay_inputs(self._bundle, session, golden["inputs"])
+            return replay_inputs(self._bundle, session, golden)
         return replay(self._ask, golden)
 
     def warm(self) -> Engine:

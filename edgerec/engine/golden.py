@@ -60,15 +60,19 @@ def _overlap(now: Sequence[str], then: Sequence[str]) -> float:
 
 
 def write_golden_inputs(writer: BundleWriter, session: Session, inputs: Arrays) -> dict[str, Any]:
-    """Keep one request of a model and its outputs now; returns the section ``golden``."""
-    for name, array in inputs.items():
-        writer.add_array(f"golden/inputs/{name}", "array", array)
-    for name, array in session.run(inputs).items():
-        writer.add_array(f"golden/outputs/{name}", "array", array)
-    return {"inputs": list(inputs)}
+    """Keep one request of a model and its outputs now; returns the section ``golden``.
+
+    Parts are numbered: a tensor's name may hold what a part's may not.
+    """
+    outputs = session.run(inputs)
+    for place, array in enumerate(inputs.values()):
+        writer.add_array(f"golden/inputs/{place}", "array", array)
+    for place, array in enumerate(outputs.values()):
+        writer.add_array(f"golden/outputs/{place}", "array", array)
+    return {"inputs": list(inputs), "outputs": list(outputs)}
 
 
-def replay_inputs(bundle: Bundle, session: Session, names: Sequence[str]) -> Replay:
+def replay_inputs(bundle: Bundle, session: Session, golden: Mapping[str, Sequence[str]]) -> Replay:
     """Run a model's golden request again.
 
     Raises
@@ -76,9 +80,10 @@ def replay_inputs(bundle: Bundle, session: Session, names: Sequence[str]) -> Rep
     QualityLost
         An output differs by more than a hundredth of its largest value.
     """
-    outputs = session.run({name: bundle.array(f"golden/inputs/{name}") for name in names})
-    for name, now in outputs.items():
-        then = bundle.array(f"golden/outputs/{name}")
+    names = enumerate(golden["inputs"])
+    outputs = session.run({name: bundle.array(f"golden/inputs/{place}") for place, name in names})
+    for place, name in enumerate(golden["outputs"]):
+        now, then = outputs[name], bundle.array(f"golden/outputs/{place}")
         apart = float(np.abs(now - then).max(initial=0.0))
         if now.shape != then.shape or apart > OUTPUT_TOLERANCE * float(np.abs(then).max(initial=1)):
             raise QualityLost(

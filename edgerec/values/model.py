@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 
 from edgerec.errors import SignatureError
 from edgerec.values.signature import Signature
 
 __all__ = ["Model"]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Model:
     Parameters
     ----------
     name : str
-        Short name, used for files and tables: letters, digits, ``_`` and ``-``.
+        Short name, used for files and tables: letters, digits, ``.``, ``_`` and ``-``.
     graph : bytes
         ONNX ``ModelProto``, self-contained (no external data).
     signature : Signature
@@ -29,9 +32,10 @@ class Model:
     signature: Signature = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not self.name or not self.name.replace("_", "").replace("-", "").isalnum():
+        if not NAME.fullmatch(self.name):
             raise SignatureError(
-                f"a model's name holds letters, digits, '_' and '-', got {self.name!r}"
+                "a model's name begins with a letter or digit and holds those, '.', '_' and '-', "
+                f"got {self.name!r}"
             )
         if not self.graph:
             raise SignatureError(f"model {self.name!r} has an empty graph")

@@ -93,27 +93,33 @@ def _normalises_rows(editor: Editor, node: NodeProto) -> bool:
 
 def _absorb_keys(editor: Editor, softmax: NodeProto) -> None:
     product = _product_below(editor, softmax)
-    if product is None:
+    if product is None or attribute(product, "transA", 0):
         return
     query = _affine(editor, _sole(editor, product.input[0]))
-    turned = _sole(editor, product.input[1], "Transpose")
-    key = _affine(editor, turned and _sole(editor, turned.input[0]))
+    turned = None
+    if not attribute(product, "transB", 0):
+        turned = _sole(editor, product.input[1], "Transpose")
+        if turned is None:
+            return
+    key = _affine(editor, _sole(editor, turned.input[0] if turned else product.input[1]))
     if query is None or key is None or key.weight.shape[0] > key.weight.shape[1]:
         return
     across = key.weight.T
     asked = _gemm(editor, query.source, query.weight @ across, query.bias @ across)
-    keys = _node(editor, "Transpose", [key.source], perm=[1, 0])
-    editor.insert([asked, keys], before=product)
+    editor.insert([asked], before=product)
     editor.set_input(product, 0, asked.output[0])
-    editor.set_input(product, 1, keys.output[0])
+    if turned is None:
+        editor.set_input(product, 1, key.source)
+    else:
+        editor.set_input(turned, 0, key.source)
 
 
 def _product_below(editor: Editor, softmax: NodeProto) -> NodeProto | None:
     """Find the matrix product that a softmax normalises, with something added to it or not."""
     total = _sole(editor, softmax.input[0], "Add")
     below = softmax.input[:1] if total is None else total.input
-    found = (_sole(editor, tensor, "MatMul") for tensor in below)
-    return next((node for node in found if node is not None), None)
+    makers = (_sole(editor, tensor) for tensor in below)
+    return next((node for node in makers if node and node.op_type in ("MatMul", "Gemm")), None)
 
 
 def _absorb_values(editor: Editor, softmax: NodeProto) -> None:
@@ -129,7 +135,7 @@ def _absorb_values(editor: Editor, softmax: NodeProto) -> None:
     if inputs * outputs > width * (inputs + outputs):
         return
     weight, bias = value.weight @ out.weight, value.bias @ out.weight + out.bias
-    if (editor.shape(weights) or (None,))[0] == 1:
+    if _is_row(editor, weights):
         editor.set_input(mixed, 1, value.source)
         joint = _gemm(editor, mixed.output[0], weight, bias)
         joint.output[0] = final.output[0]
@@ -140,6 +146,23 @@ def _absorb_values(editor: Editor, softmax: NodeProto) -> None:
         ends = _node(editor, "MatMul", [weights, made.output[0]])
         ends.output[0] = final.output[0]
         editor.replace(final, [ends])
+
+
+def _is_row(editor: Editor, tensor: str) -> bool:
+    """Whether a matrix surely has one row: inference knows it, or it goes back to a last row."""
+    if (editor.shape(tensor) or (None,))[0] == 1:
+        return True
+    maker = editor.maker(tensor)
+    if maker is None:
+        return False
+    if maker.op_type in ("Gemm", "LayerNormalization", "MatMul", "Relu", "Softmax"):
+        return not attribute(maker, "transA", 0) and _is_row(editor, maker.input[0])
+    if maker.op_type != "Slice" or len(maker.input) < 4:
+        return False
+    start, end, axis = (editor.constant(name) for name in maker.input[1:4])
+    if start is None or end is None or axis is None:
+        return False
+    return (start.tolist(), axis.tolist()) == ([-1], [0]) and int(end[0]) > 2**30
 
 
 def _accumulate(editor: Editor, total: NodeProto) -> None:

@@ -23,8 +23,9 @@ from torch import nn
 from torch.nn import functional
 
 from edgerec.errors import ValueRangeError
+from edgerec.values.signature import Input, Kind, Meaning, Output, Role, Signature
 
-__all__ = ["FIRST_ITEM", "SASRec", "SASRecSettings", "export_form"]
+__all__ = ["FIRST_ITEM", "SASRec", "SASRecSettings", "export_form", "signature"]
 
 FIRST_ITEM = 2
 MASKED = -1e4
@@ -181,7 +182,7 @@ class LastStateBlock(nn.Module):
         else:
             bias = self.bias[:length, :length]
             query = self.query(inner)
-        weights = torch.softmax(query @ self.key(inner).T + bias, dim=-1)
+        weights = torch.softmax(torch.addmm(bias, query, self.key(inner).T), dim=-1)
         x = x + self.attention_out(weights @ self.value(inner))
         change: torch.Tensor = self.narrow(torch.relu(self.widen(self.feed_forward_norm(x))))
         return x + change
@@ -204,6 +205,12 @@ def export_form(model: SASRec, *, last_only: bool = True) -> nn.Module:
         ``max_length`` and no padding, and gives (1, dim) float32.
     """
     return LastState(model, last_only=last_only).eval()
+
+
+def signature(settings: SASRecSettings) -> Signature:
+    """Describe the exported form: ``items`` (1, length) int64 -> ``vector`` (1, dim) float32."""
+    items = Input("items", Role.USER, Kind.SEQUENCE, "int64", (1, "length"))
+    return Signature((items,), (Output("vector", Meaning.EMBEDDING, "float32", (1, settings.dim)),))
 
 
 def toeplitz(distance_bias: torch.Tensor) -> torch.Tensor:

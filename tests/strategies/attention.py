@@ -22,9 +22,20 @@ class AttentionGraph:
     """Rows that ask; None where all do."""
 
 
+TURNED = helper.make_node("Transpose", ["key"], ["keys"], perm=[1, 0])
+PRODUCT = helper.make_node("MatMul", ["query", "keys"], ["product"])
+SCORES = {
+    "product": [TURNED, helper.make_node("MatMul", ["query", "keys"], ["scores"])],
+    "left sum": [TURNED, PRODUCT, helper.make_node("Add", ["mask", "product"], ["scores"])],
+    "right sum": [TURNED, PRODUCT, helper.make_node("Add", ["product", "mask"], ["scores"])],
+    "gemm": [TURNED, helper.make_node("Gemm", ["query", "keys", "mask"], ["scores"], alpha=0.5)],
+    "turned": [helper.make_node("Gemm", ["query", "key", "mask"], ["scores"], transB=1)],
+}
+
+
 @st.composite
 def attention_graphs(draw: st.DrawFn) -> AttentionGraph:
-    """Any mix of biases, transposed weights, a mask, a residual, and one or all rows asking."""
+    """Any mix of biases, forms of the scores, a residual, and one, two or all rows asking."""
     dim, width = draw(st.integers(1, 5)), draw(st.integers(1, 6))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     asking = draw(st.sampled_from([None, 1, 2]))
@@ -51,16 +62,10 @@ def attention_graphs(draw: st.DrawFn) -> AttentionGraph:
     nodes += [
         linear(last, "query", dim, width),
         linear("x", "key", dim, width),
-        helper.make_node("Transpose", ["key"], ["keys"], perm=[1, 0]),
-        helper.make_node("MatMul", ["query", "keys"], ["product"]),
     ]
-    scores = "product"
-    if draw(st.booleans()):
-        pair = draw(st.permutations(["product", "mask"]))
-        nodes.append(helper.make_node("Add", list(pair), ["scores"]))
-        scores = "scores"
+    nodes += draw(st.sampled_from(list(SCORES.values())))
     nodes += [
-        helper.make_node("Softmax", [scores], ["weights"], axis=draw(st.sampled_from([-1, 1]))),
+        helper.make_node("Softmax", ["scores"], ["weights"], axis=draw(st.sampled_from([-1, 1]))),
         linear("x", "value", dim, width),
         helper.make_node("MatMul", ["weights", "value"], ["mixed"]),
         linear("mixed", "out", width, dim),

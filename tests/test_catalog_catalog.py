@@ -1,0 +1,388 @@
+"""The catalogue: changes, snapshots, readers beside a writer."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgerec.bundle.reader import open_bundle
+from edgerec.bundle.writer import BundleWriter
+from edgerec.catalog.catalog import Catalog
+from edgerec.catalog.items import Items
+from edgerec.catalog.versions import MAX_CHANGES
+from edgerec.errors import (
+    BundleError,
+    InvalidInput,
+    LimitExceeded,
+    ShapeError,
+    UnknownAttribute,
+    ValueRangeError,
+)
+from edgerec.values.where import parse_where
+from tests.strategies import catalogs
+
+DIM = 6
+
+
+def items_of(*names: str, **change: Any) -> Items:
+    record = {"title": "Lamp", "brand": "Acme", "price": 10.0, "stock": 2} | change
+    return Items.from_records([{"id": name, **record} for name in names], catalogs.SCHEMA)
+
+
+def vectors_of(count: int, seed: int = 0, dtype: str = "float32") -> Any:
+    return np.random.default_rng(seed).standard_normal((count, DIM)).astype(dtype)
+
+
+@pytest.fixture
+def catalog() -> Catalog:
+    return Catalog(items_of(*"abcde"), vectors_of(5))
+
+
+def test_a_new_catalogue(catalog: Catalog) -> None:
+    now = catalog.snapshot()
+    assert (now.rows, now.live, now.sequence, now.dim) == (5, 5, 0, DIM)
+    assert now.ids(np.arange(5)) == tuple("abcde")
+    assert [now.row(name) for name in "abcdex"] == [0, 1, 2, 3, 4, None]
+    assert now.record(1) == {
+        "id": "b",
+        "title": "Lamp",
+        "brand": "Acme",
+        "price": 10.0,
+        "stock": 2.0,
+        "in_stock": True,
+    }
+    (segment,) = now.segments
+    assert (segment.first_row, segment.rows) == (0, 5)
+    np.testing.assert_array_equal(segment.vectors, vectors_of(5))
+
+
+def test_upsert_replaces_by_a_new_row(catalog: Catalog) -> None:
+    before = catalog.snapshot()
+    assert catalog.upsert(items_of("b", "f", price=3.0), vectors_of(2, seed=1)) == 1
+    now = catalog.snapshot()
+    assert (now.rows, now.live, now.sequence) == (7, 6, 1)
+    assert (now.row("b"), now.row("f"), now.record(5)["price"]) == (5, 6, 3.0)
+    np.testing.assert_array_equal(now.vectors_of(np.array([5, 6])), vectors_of(2, seed=1))
+    assert [segment.first_row for segment in now.segments] == [0, 5]
+    assert (before.rows, before.row("b"), before.row("f")) == (5, 1, None)
+
+
+def test_update_leaves_the_vector_alone(catalog: Catalog) -> None:
+    before = catalog.snapshot()
+    assert catalog.update("c", price=12.5, brand="Bolt", title="Lamp, red") == 1
+    now = catalog.snapshot()
+    assert now.record(2) == before.record(2) | {
+        "price": 12.5,
+        "brand": "Bolt",
+        "title": "Lamp, red",
+    }
+    assert before.record(2)["price"] == 10.0
+    assert now.vectors is before.vectors
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"stock": 0}, (0.0, False)),
+        ({"stock": 5}, (5.0, True)),
+        ({"in_stock": False}, (2.0, False)),
+        ({"stock": 0, "in_stock": True}, (0.0, True)),
+        ({"price": 1}, (2.0, True)),
+    ],
+)
+def test_in_stock_follows_stock(
+    catalog: Catalog, change: dict[str, Any], expected: tuple[float, bool]
+) -> None:
+    catalog.update("a", **change)
+    record = catalog.snapshot().record(0)
+    assert (record["stock"], record["in_stock"]) == expected
+
+
+def test_delete_counts_what_is_unknown(catalog: Catalog) -> None:
+    assert catalog.delete(["a", "x", "c", "x", "a"]) == (1, 1)
+    now = catalog.snapshot()
+    assert (now.rows, now.live, now.row("a"), now.ids(np.array([0]))) == (5, 3, None, ("a",))
+    assert catalog.delete(["a", "y"]) == (1, 2)
+    assert catalog.delete([]) == (1, 0)
+
+
+def test_an_item_may_come_back(catalog: Catalog) -> None:
+    catalog.delete(["a"])
+    catalog.upsert(items_of("a"), vectors_of(1))
+    assert catalog.snapshot().row("a") == 5
+
+
+def test_a_live_catalogue_may_be_empty(catalog: Catalog) -> None:
+    catalog.delete(list("abcde"))
+    now = catalog.snapshot()
+    assert (now.live, now.eligible().count) == (0, 0)
+    assert now.eligible(parse_where({"in_stock": True})).count == 0
+    with pytest.raises(ValueRangeError, match="at least one item"):
+        catalog.compacted()
+
+
+def test_an_empty_catalogue_cannot_be_built() -> None:
+    with pytest.raises(ValueRangeError, match="at least one item"):
+        Catalog(Items.from_records([]), np.empty((0, DIM), np.float32))
+
+
+def test_no_items_are_no_change(catalog: Catalog) -> None:
+    nothing = Items.from_records([], catalogs.SCHEMA)
+    assert catalog.upsert(nothing, np.empty((0, DIM), np.float32)) == 0
+
+
+@pytest.mark.parametrize(
+    ("vectors", "error"),
+    [
+        (vectors_of(2), ShapeError),
+        (vectors_of(1)[0], ShapeError),
+        (vectors_of(1)[:, :-1], ShapeError),
+        (vectors_of(1, dtype="float64"), ShapeError),
+        ([[0.0] * DIM], ShapeError),
+        (vectors_of(1) * np.float32(np.nan), ValueRangeError),
+        (vectors_of(1) * np.float32(np.inf), ValueRangeError),
+    ],
+)
+def test_wrong_vectors_change_nothing(
+    catalog: Catalog, vectors: Any, error: type[InvalidInput]
+) -> None:
+    with pytest.raises(error, match="vectors"):
+        catalog.upsert(items_of("a"), vectors)
+    assert (catalog.snapshot().rows, catalog.snapshot().sequence) == (5, 0)
+
+
+def test_a_vector_has_dimensions() -> None:
+    for dim in (0, 4097):
+        with pytest.raises(LimitExceeded, match="4096"):
+            Catalog(items_of("a"), np.zeros((1, dim), np.float32))
+
+
+def test_float16_originals_stay_float16() -> None:
+    catalog = Catalog(items_of("a"), vectors_of(1, dtype="float16"))
+    catalog.upsert(items_of("b"), vectors_of(1))
+    assert {segment.vectors.dtype.name for segment in catalog.snapshot().segments} == {"float16"}
+    with pytest.raises(ValueRangeError, match="float16"):
+        catalog.upsert(items_of("c"), np.full((1, DIM), 1e6, np.float32))
+
+
+def test_items_must_have_the_attributes_of_the_catalogue(catalog: Catalog) -> None:
+    with pytest.raises(InvalidInput, match=r"price \(number\).*got colour \(category\)"):
+        catalog.upsert(Items.from_records([{"id": "a", "colour": "red"}]), vectors_of(1))
+
+
+@pytest.mark.parametrize(
+    ("item", "change", "error", "message"),
+    [
+        ("x", {"price": 1}, InvalidInput, "no item 'x'"),
+        (5, {"price": 1}, InvalidInput, "no item 5"),
+        ("\ud800", {"price": 1}, InvalidInput, "no item"),
+        ("a", {}, InvalidInput, "at least one attribute"),
+        ("a", {"colour": "red"}, UnknownAttribute, "brand, in_stock, price, stock, title"),
+        ("a", {"price": "1"}, InvalidInput, "price"),
+        ("a", {"price": float("nan")}, ValueRangeError, "price"),
+        ("a", {"price": 1.0, "in_stock": 1}, InvalidInput, "in_stock"),
+    ],
+)
+def test_a_wrong_update_changes_nothing(
+    catalog: Catalog, item: Any, change: dict[str, Any], error: type[InvalidInput], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        catalog.update(item, **change)
+    assert catalog.snapshot().sequence == 0
+    assert catalog.snapshot().record(0)["price"] == 10.0
+
+
+@pytest.mark.parametrize("ids", ["a", ["a", 5], [None]])
+def test_delete_wants_a_list_of_ids(catalog: Catalog, ids: Any) -> None:
+    with pytest.raises(InvalidInput):
+        catalog.delete(ids)
+    assert catalog.snapshot().live == 5
+
+
+def test_rows_of_keeps_the_order_and_counts(catalog: Catalog) -> None:
+    catalog.delete(["b"])
+    rows, unknown = catalog.snapshot().rows_of(["e", "b", "a", "e", "nobody", 7, "\ud800"])
+    assert (rows.tolist(), rows.dtype, unknown) == ([4, 0, 4], np.int32, 4)
+
+
+@pytest.mark.parametrize("rows", [[-1], [5], [0, 9]])
+def test_rows_must_exist(catalog: Catalog, rows: list[int]) -> None:
+    now, wanted = catalog.snapshot(), np.array(rows, np.int32)
+    for read in (now.ids, now.vectors_of, lambda rows: now.take("price", rows)):
+        with pytest.raises(ValueRangeError, match=r"\[0, 5\)"):
+            read(wanted)
+    with pytest.raises(ShapeError):
+        now.ids(rows)  # type: ignore[arg-type]
+    with pytest.raises(UnknownAttribute, match="brand, in_stock"):
+        now.column("colour")
+
+
+def test_columns_are_read_as_they_are_stored(catalog: Catalog) -> None:
+    catalog.upsert(items_of("f", brand="Bolt", price=3.5), vectors_of(1))
+    now = catalog.snapshot()
+    assert now.column("price").tolist() == [10.0] * 5 + [3.5]
+    assert now.column("brand").tolist() == now.codes("brand", ["Acme"] * 5 + ["Bolt"]).tolist()
+    assert now.vocabulary("brand") == ("Acme", "Bolt")
+    assert now.codes("brand", ["Bolt", "?"]).tolist() == [1, -1]
+    assert now.take("in_stock", np.array([5, 0])).tolist() == [True, True]
+    assert now.take("title", np.array([5])).tolist() == ["Lamp"]
+
+
+def test_eligible_leaves_out_what_it_is_told(catalog: Catalog) -> None:
+    catalog.update("a", price=99)
+    catalog.delete(["b"])
+    now, excluded = catalog.snapshot(), np.array([4, 4, 1], np.int32)
+    where = parse_where({"price": (None, 50)})
+    for condition, exclude, rows in [
+        (None, None, [0, 2, 3, 4]),
+        (None, excluded, [0, 2, 3]),
+        (where, None, [2, 3, 4]),
+        (where, excluded, [2, 3]),
+    ]:
+        eligible = now.eligible(condition, exclude)
+        bits = np.unpackbits(eligible.bitmap, bitorder="little")
+        assert np.flatnonzero(bits).tolist() == rows
+        assert (eligible.count, eligible.rows) == (len(rows), 5)
+
+
+def test_many_changes_are_folded(catalog: Catalog) -> None:
+    count = MAX_CHANGES + 50
+    catalog.upsert(items_of(*(f"n{i}" for i in range(count))), vectors_of(count))
+    first = catalog.snapshot()
+    for i in range(count):
+        catalog.update(f"n{i}", price=float(i))
+    assert catalog.snapshot().column("price").tolist() == [10.0] * 5 + list(range(count))
+    assert first.column("price").tolist() == [10.0] * (5 + count)
+
+
+def test_compacting_keeps_the_items_and_the_sequence(catalog: Catalog) -> None:
+    catalog.upsert(items_of("b", "f", price=3.0), vectors_of(2, seed=1))
+    catalog.delete(["c"])
+    old, new = catalog.snapshot(), catalog.compacted().snapshot()
+    assert (new.rows, new.live, new.sequence, len(new.segments)) == (5, 5, 2, 1)
+    for name in "abdef":
+        before, after = old.row(name), new.row(name)
+        assert before is not None
+        assert after is not None
+        assert new.record(after) == old.record(before)
+        np.testing.assert_array_equal(
+            new.vectors_of(np.array([after])), old.vectors_of(np.array([before]))
+        )
+
+
+def test_a_bundle_keeps_rows_and_dead_rows(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.upsert(items_of("b", "f", price=3.0, brand="Bolt"), vectors_of(2, seed=1))
+    catalog.update("a", price=5.5, title="Lämp")
+    catalog.delete(["c"])
+    with BundleWriter(tmp_path / "shop.bundle") as writer:
+        catalog.write(writer)
+    with open_bundle(tmp_path / "shop.bundle") as bundle:
+        read = Catalog.read(bundle)
+    old, new = catalog.snapshot(), read.snapshot()
+    assert (new.rows, new.live, new.sequence, new.schema) == (7, 5, 3, old.schema)
+    for row in range(7):
+        assert new.record(row) == old.record(row)
+    assert [new.row(name) for name in "abcdef"] == [old.row(name) for name in "abcdef"]
+    assert not new.segments[0].vectors.flags.writeable
+    assert read.upsert(items_of("c"), vectors_of(1)) == 4
+    assert read.update("a", price=6.0) == 5
+    assert read.snapshot().live == 6
+
+
+def test_a_bundle_without_a_catalogue(tmp_path: Path) -> None:
+    with BundleWriter(tmp_path / "b") as writer:
+        writer.set("other", 1)
+    with open_bundle(tmp_path / "b") as bundle, pytest.raises(BundleError, match="catalog"):
+        Catalog.read(bundle)
+
+
+def test_a_reader_sees_all_of_a_change_or_nothing(catalog: Catalog) -> None:
+    """Price and stock always change together; each reader checks what it got."""
+    done, torn = threading.Event(), []
+
+    def read() -> None:
+        while not done.is_set():
+            now = catalog.snapshot()
+            rows, unknown = now.rows_of(list("abcde"))
+            prices, stocks = now.take("price", rows), now.take("stock", rows)
+            same = parse_where({"price": float(prices[0])})
+            if unknown or (prices != stocks).any() or now.eligible(same).count < 1:
+                torn.append((now.sequence, prices, stocks))
+
+    for name in "abcde":
+        catalog.update(name, price=2.0)
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for step in range(300):
+        name = "abcde"[step % 5]
+        if step % 3:
+            catalog.update(name, price=float(step), stock=step)
+        else:
+            catalog.upsert(items_of(name, price=float(step), stock=step), vectors_of(1))
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert not torn
+
+
+def test_writers_take_turns(catalog: Catalog) -> None:
+    def write(thread: int) -> None:
+        for step in range(40):
+            catalog.upsert(items_of(f"{thread}-{step}"), vectors_of(1))
+
+    writers = [threading.Thread(target=write, args=[thread]) for thread in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    now = catalog.snapshot()
+    assert (now.sequence, now.live) == (160, 165)
+    assert now.rows_of([f"{t}-{s}" for t in range(4) for s in range(40)])[1] == 0
+
+
+def test_a_forked_child_can_write_while_the_parent_does(catalog: Catalog) -> None:
+    holding, release = threading.Event(), threading.Event()
+
+    class Slow(Items):
+        """Holds the writer's lock until released."""
+
+        def __len__(self) -> int:
+            if threading.current_thread() is not threading.main_thread():
+                holding.set()
+                release.wait(30)
+            return 1
+
+    slow = Slow(**{f: getattr(items_of("z"), f) for f in ("ids", "columns", "schema")})
+    writer = threading.Thread(target=catalog.upsert, args=[slow, vectors_of(1)])
+    writer.start()
+    assert holding.wait(30)
+    child = os.fork()
+    if child == 0:
+        ok = catalog.update("a", price=1.0) == 1 and catalog.snapshot().live == 5
+        os._exit(0 if ok else 1)
+    _, status = os.waitpid(child, 0)
+    release.set()
+    writer.join()
+    assert status == 0
+    assert catalog.snapshot().live == 6
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, unique=True))
+def test_every_id_is_found(names: list[str]) -> None:
+    now = Catalog(items_of(*names), np.ones((len(names), 2), np.float32)).snapshot()
+    assert now.rows_of(names)[0].tolist() == list(range(len(names)))
+    assert now.row(names[0] + "!") in (None, *range(len(names)))
+
+
+def test_ids_with_the_same_hash_are_told_apart() -> None:
+    names = ["plumless", "buckeroo"]  # their CRC-32 is the same
+    now = Catalog(items_of(*names, "other"), vectors_of(3)).snapshot()
+    assert [now.row(name) for name in names] == [0, 1]

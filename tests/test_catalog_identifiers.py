@@ -1,0 +1,44 @@
+"""Ids and rows: found by those who may see them, whatever happened in between."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgerec.catalog.identifiers import Identifiers
+from tests.strategies import catalogs
+
+
+def everything(row: int) -> bool:
+    return True
+
+
+@given(st.lists(catalogs.ids, unique=True, min_size=1), st.lists(catalogs.ids))
+def test_the_newest_visible_row_is_found(base: list[str], later: list[str]) -> None:
+    found = Identifiers.of(base)
+    rows = {name: [row] for row, name in enumerate(base)}
+    for row, name in enumerate(later, len(base)):
+        found = found.extended([name])
+        rows.setdefault(name, []).append(row)
+    names = sorted(rows)
+    assert found.find(names, everything) == [rows[name][-1] for name in names]
+    assert found.find(names, lambda row: row in {r[0] for r in rows.values()}) == [
+        rows[name][0] for name in names
+    ]
+    assert found.find(names, lambda row: False) == [None] * len(names)
+
+
+def test_an_older_version_does_not_see_newer_rows() -> None:
+    old = Identifiers.of(["a"])
+    new = old.extended(["b"]).extended(["a"])
+    assert old.find(["a", "b"], everything) == [0, None]
+    assert new.find(["a", "b"], everything) == [2, 1]
+
+
+def test_a_write_that_was_given_up_leaves_no_trace() -> None:
+    old = Identifiers.of(["a"])
+    old.extended(["given up", "a"])
+    new = old.extended(["b", "c"])
+    names = ["a", "b", "c", "given up"]
+    assert new.find(names, everything) == [0, 1, 2, None]
+    assert new.extended(["given up"]).find(names, everything) == [0, 1, 2, 3]

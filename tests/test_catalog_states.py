@@ -1,0 +1,160 @@
+"""Any order of changes, searches, compactions and round trips through a bundle, against a dict."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from numpy.typing import NDArray
+
+from edgerec.bundle.reader import open_bundle
+from edgerec.bundle.writer import BundleWriter
+from edgerec.catalog.catalog import Catalog
+from edgerec.catalog.items import Items
+from edgerec.catalog.snapshot import Snapshot
+from edgerec.retrieval.faiss import FaissLists, train_lists
+from edgerec.retrieval.retriever import Retriever
+from edgerec.retrieval.strategy import Strategy, Target
+from edgerec.values.where import parse_where
+from tests.oracles import retrieval as oracle
+from tests.strategies import catalogs
+
+DIM = 5
+POOL = [*"abcdefghijkl", "ü", "日本"]
+
+Model = dict[str, tuple[dict[str, Any], NDArray[np.float32]]]
+
+
+class Shop(RuleBasedStateMachine):
+    """``model`` holds what the catalogue must say: id to record and vector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp())
+        self.kept: list[tuple[Snapshot, Model]] = []
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.directory)
+
+    @initialize(records=catalogs.records(pool=POOL), data=st.data(), indexed=st.booleans())
+    def build(self, records: list[dict[str, Any]], data: st.DataObject, indexed: bool) -> None:
+        self.model: Model = {}
+        items, vectors = self._drawn(records, data)
+        self.catalog = Catalog(items, vectors)
+        self.sequence = 0
+        self.indexed = indexed
+        self._index()
+
+    def _drawn(
+        self, records: list[dict[str, Any]], data: st.DataObject
+    ) -> tuple[Items, NDArray[np.float32]]:
+        vectors = data.draw(catalogs.vectors(len(records), DIM))
+        for record, vector in zip(records, vectors, strict=True):
+            full = {"in_stock": record["stock"] > 0} | record
+            self.model[record["id"]] = full, vector
+        return Items.from_records(records, catalogs.SCHEMA), vectors
+
+    def _index(self) -> None:
+        now, target = self.catalog.snapshot(), Target(k=5)
+        strategy, lists = Strategy("exact", now.rows, DIM, target, "a test"), None
+        if self.indexed:
+            count = min(3, now.rows)
+            lists = FaissLists(train_lists(now.segments[0].vectors, min(count, 2)))
+            strategy = Strategy(
+                "ivf", now.rows, DIM, target, "a test", lists=len(lists.lists), probes=1
+            )
+        self.retriever = Retriever(self.catalog, strategy, lists)
+
+    @rule(records=catalogs.records(pool=POOL, min_size=0, max_size=5), data=st.data())
+    def upsert(self, records: list[dict[str, Any]], data: st.DataObject) -> None:
+        items, vectors = self._drawn(records, data)
+        self.sequence += bool(records)
+        assert self.catalog.upsert(items, vectors) == self.sequence
+
+    @rule(change=catalogs.attributes(), data=st.data())
+    def update(self, change: dict[str, Any], data: st.DataObject) -> None:
+        if not self.model:
+            return
+        name = data.draw(st.sampled_from(sorted(self.model)))
+        fields = data.draw(st.sets(st.sampled_from(sorted(change)), min_size=1))
+        change = {field: change[field] for field in fields}
+        record, vector = self.model[name]
+        derived = {"in_stock": change["stock"] > 0} if "stock" in change else {}
+        self.model[name] = record | derived | change, vector
+        self.sequence += 1
+        assert self.catalog.update(name, **change) == self.sequence
+
+    @rule(names=st.lists(st.sampled_from([*POOL, "nobody"]), max_size=4))
+    def delete(self, names: list[str]) -> None:
+        known = {name for name in names if name in self.model}
+        unknown = len(set(names) - known)
+        for name in known:
+            del self.model[name]
+        self.sequence += bool(known)
+        assert self.catalog.delete(names) == (self.sequence, unknown)
+
+    @rule()
+    def keep_a_snapshot(self) -> None:
+        self.kept.append((self.catalog.snapshot(), dict(self.model)))
+
+    @rule()
+    def write_and_read(self) -> None:
+        with BundleWriter(self.directory / "shop.bundle", force=True) as writer:
+            self.catalog.write(writer)
+            self.retriever.write(writer)
+        with open_bundle(self.directory / "shop.bundle") as bundle:
+            self.catalog = Catalog.read(bundle)
+            self.retriever = Retriever.read(bundle, self.catalog)
+
+    @rule()
+    def compact(self) -> None:
+        if self.model:
+            self.catalog = self.catalog.compacted()
+            self._index()
+            assert self.catalog.snapshot().rows == len(self.model)
+
+    @rule(query=catalogs.queries(DIM), k=st.sampled_from([1, 3, 10_000]), where=catalogs.wheres())
+    def search(self, query: NDArray[np.float32], k: int, where: dict[str, Any]) -> None:
+        """At most 30 items live, so that every index must be right to the bit."""
+        now = self.catalog.snapshot()
+        for filters in (None, where):
+            passing = {
+                row: vector
+                for name, (record, vector) in self.model.items()
+                if oracle.passes(record, filters) and (row := now.row(name)) is not None
+            }
+            hits = self.retriever.search(now, query, k, eligible=now.eligible(parse_where(filters)))
+            wanted = oracle.search(query, passing, sorted(passing), k)  # type: ignore[arg-type]
+            assert list(zip(hits.rows.tolist(), hits.scores.tolist(), strict=True)) == wanted
+
+    @invariant()
+    def the_catalogue_is_the_model(self) -> None:
+        self._agree(self.catalog.snapshot(), self.model)
+        assert self.catalog.snapshot().sequence == self.sequence
+
+    @invariant()
+    def old_snapshots_stay(self) -> None:
+        for snapshot, model in self.kept[-3:]:
+            self._agree(snapshot, model)
+
+    @staticmethod
+    def _agree(now: Snapshot, model: Model) -> None:
+        names = sorted(model)
+        rows, unknown = now.rows_of(names)
+        assert (now.live, unknown) == (len(model), 0)
+        assert now.ids(rows) == tuple(names)
+        assert now.rows_of([name for name in POOL if name not in model])[0].size == 0
+        vectors = now.vectors_of(rows)
+        for row, name, vector in zip(rows.tolist(), names, vectors, strict=True):
+            assert now.record(row) == model[name][0]
+            np.testing.assert_array_equal(vector, model[name][1])
+
+
+TestShop = Shop.TestCase
+TestShop.settings = settings(max_examples=20, stateful_step_count=15, deadline=None)

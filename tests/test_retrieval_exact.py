@@ -1,0 +1,69 @@
+"""The exact index: bit for bit what its definition says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgerec.retrieval.exact import ExactIndex
+from edgerec.retrieval.index import shortlist_size
+from tests.contracts.indexes import DIM, eligible_of, pairs, snapshot_of
+from tests.oracles import retrieval as oracle
+from tests.strategies import catalogs
+
+
+@given(st.data(), st.sampled_from([1, 9, 10, 11, 14]))
+def test_it_is_the_definition(data: st.DataObject, k: int) -> None:
+    first = data.draw(catalogs.vectors(data.draw(st.integers(1, 70)), DIM))
+    later = data.draw(catalogs.vectors(data.draw(st.integers(0, 30)), DIM))
+    snapshot, query = snapshot_of(first, later), data.draw(catalogs.queries(DIM))
+    mask = np.random.default_rng(data.draw(st.integers(0, 99))).random(snapshot.rows) < 0.8
+    hits = ExactIndex(snapshot.segments).search(query, k, eligible=eligible_of(mask))
+    vectors = np.concatenate([first, later])
+    assert pairs(hits) == oracle.search(query, vectors, np.flatnonzero(mask).tolist(), k)
+
+
+@pytest.mark.parametrize("k", [3334, 5000, 10_000])
+def test_a_shortlist_longer_than_one_scan_gives(k: int) -> None:
+    rng = np.random.default_rng(1)
+    vectors = rng.standard_normal((32_000, 4)).astype(np.float32)
+    query = rng.standard_normal(4).astype(np.float32)
+    mask = np.arange(32_000) % 16 != 3
+    hits = ExactIndex(snapshot_of(vectors[:31_003], vectors[31_003:]).segments).search(
+        query, k, eligible=eligible_of(mask)
+    )
+    scores = vectors.astype(np.float64) @ query
+    best = np.flatnonzero(mask)[np.argsort(-scores[mask])]
+    assert shortlist_size(k) > 10_000
+    assert len(set(hits.rows.tolist())) == k
+    assert mask[hits.rows].all()
+    assert np.isin(best[: k - 100], hits.rows).all()  # codes may misjudge the last few
+    assert (np.diff(hits.scores) <= 0).all()
+
+
+def test_it_finds_the_true_best() -> None:
+    rng = np.random.default_rng(2)
+    vectors = rng.standard_normal((20_000, 64)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index = ExactIndex(snapshot_of(vectors).segments)
+    for query in rng.standard_normal((20, 64)).astype(np.float32):
+        truth = np.argsort(-(vectors @ query), kind="stable")[:10]
+        assert index.search(query, 10).rows.tolist() == truth.tolist()
+
+
+def test_it_needs_no_faiss() -> None:
+    script = (
+        "import sys, numpy as np\n"
+        "from edgerec.catalog.vectors import Segment\n"
+        "from edgerec.retrieval.exact import ExactIndex\n"
+        "import edgerec.retrieval.retriever\n"
+        "x = np.eye(4, dtype=np.float32)\n"
+        "assert ExactIndex((Segment.of(x),)).search(x[2], 1).rows.tolist() == [2]\n"
+        "assert 'faiss' not in sys.modules, 'faiss was imported'\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -13,7 +13,7 @@ import numpy as np
 from edgerec.backends.registry import BACKEND_NAMES, backend
 from edgerec.bundle.writer import BundleWriter
 from edgerec.compiler.gate import Verdict, judge
-from edgerec.compiler.selection import broken_constraint, choose, nearest
+from edgerec.compiler.selection import broken_constraint, choose, nearest, preferred
 from edgerec.compiler.trial import Runner, open_runner, time_runners
 from edgerec.compiler.variants import VariantMaker, unpruned, with_width
 from edgerec.engine.golden import write_golden_inputs
@@ -211,10 +211,9 @@ class _Search:
         self._progress(f"{self._name}: timing")
         time_runners(self._runners, self._requests, rng=self._rng)
         trials = {id(runner): self._trial(runner) for runner in self._runners}
-        ordered = sorted(
-            (r for r in self._runners if trials[id(r)].status is Status.FEASIBLE),
-            key=lambda runner: runner.cost,
-        )
+        feasible = {r.variant: r for r in self._runners if trials[id(r)].status is Status.FEASIBLE}
+        costs = {variant: runner.cost for variant, runner in feasible.items()}
+        ordered = [feasible[variant] for variant in preferred(costs)]
         winner = None
         for runner in ordered:
             verdict = self._confirm(runner)

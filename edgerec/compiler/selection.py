@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from edgerec.errors import NothingFeasible
 from edgerec.values.budget import Budget
-from edgerec.values.plan import Measurement, Status, Trial
+from edgerec.values.plan import Measurement, Precision, Status, Trial, Variant
 
-__all__ = ["broken_constraint", "choose", "nearest"]
+__all__ = ["broken_constraint", "choose", "nearest", "preferred"]
+
+TIE = 1.03
+"""Costs within three percent of the cheapest are a tie: two runs of one variant differ as much."""
 
 
 def broken_constraint(measured: Measurement, budget: Budget) -> tuple[Status, str] | None:
@@ -25,6 +28,25 @@ def broken_constraint(measured: Measurement, budget: Budget) -> tuple[Status, st
             f"{measured.size_bytes:,} bytes are above {budget.size_bytes:,}",
         )
     return None
+
+
+def preferred(costs: Mapping[Variant, float]) -> list[Variant]:
+    """Variants in the order in which they should win.
+
+    Cheapest first; what ties with the cheapest is ordered by how little it changes the original,
+    so that nothing is pruned or quantised for a gain that was not measured.
+    """
+    if not costs:
+        return []
+    limit = TIE * min(costs.values())
+
+    def key(variant: Variant) -> tuple[float, bool, float, float]:
+        cost = costs[variant]
+        if cost > limit:
+            return (cost, False, 0.0, 0.0)
+        return (0.0, variant.precision is not Precision.FP32, -variant.keep, cost)
+
+    return sorted(costs, key=key)
 
 
 def choose(trials: Iterable[Trial], winner: Trial) -> tuple[Trial, ...]:
@@ -53,7 +75,10 @@ def _why(winner: Trial, trials: tuple[Trial, ...]) -> str:
     if not rest:
         return f"the only one inside the budget; {winner.reason}"
     second = min(rest, key=_cost)
-    return f"{_cost(second) / cost:.2f}x cheaper than {second.variant.label}; {winner.reason}"
+    ratio = _cost(second) / cost
+    if ratio < TIE:
+        return f"as cheap as {second.variant.label} and changes less; {winner.reason}"
+    return f"{ratio:.2f}x cheaper than {second.variant.label}; {winner.reason}"
 
 
 def _cost(trial: Trial) -> float:

@@ -62,8 +62,10 @@ class VariantMaker:
         self._pruned: dict[float, Model] = {1.0: model}
 
     def make(self, variant: Variant) -> Made:
-        """The model at ``variant``; a precision that cannot be written is a valid answer."""
+        """The model at ``variant``; that there is none is a valid answer."""
         wide = self._width(variant.keep)
+        if variant.keep < 1.0 and wide.graph == self._pruned[1.0].graph:
+            return Made(variant, None, "no hidden width can be pruned")
         if variant.precision is Precision.FP32:
             return Made(variant, wide)
         try:

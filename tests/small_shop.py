@@ -34,7 +34,6 @@ dim = {DIM}
 
 [features.text]
 buckets = {BUCKETS}
-ngrams = [3]
 max_length = 32
 
 [models]

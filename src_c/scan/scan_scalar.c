@@ -1,3 +1,4 @@
+#include "../topk/eligible.h"
 #include "scan.h"
 
 er_scan_i8_fn er_scan_i8_scalar;
@@ -5,7 +6,7 @@ er_scan_i8_fn er_scan_i8_scalar;
 void er_scan_i8_scalar(const er_query_i8 *query, const er_rows_i8 *table, er_topk *top) {
     const int8_t *row = table->codes;
     for (size_t i = 0; i < table->n; i++, row += table->dim) {
-        if (table->eligible && !(table->eligible[i / 8] >> i % 8 & 1)) continue;
+        if (!er_is_eligible(table->eligible, i)) continue;
         int32_t dot = 0;
         for (size_t d = 0; d < table->dim; d++) dot += query->codes[d] * row[d];
         float score = (float)dot * table->scales[i] * query->scale;

@@ -23,6 +23,13 @@ void er_topk_shrink(er_topk *top) {
     top->threshold = er_key_score(top->floor);
 }
 
+void er_topk_offer_group(er_topk *top, const float *score, unsigned bits, int32_t first) {
+    for (; bits; bits &= bits - 1) {
+        int r = __builtin_ctz(bits);
+        if (!(score[r] < top->threshold)) er_topk_offer(top, score[r], first + r);
+    }
+}
+
 size_t er_topk_finish(er_topk *top, int32_t *rows, float *scores) {
     if (top->size > top->k) er_topk_shrink(top);
     er_keys_sort(top->keys, top->size);

@@ -53,10 +53,12 @@ static inline void er_topk_offer(er_topk *top, float score, int32_t row) {
     if (top->size == top->capacity) er_topk_shrink(top);
 }
 
+/* Offer score[r] as row first + r for every bit r. */
+void er_topk_offer_group(er_topk *top, const float *score, unsigned bits, int32_t first);
+
 /* Kernel: offer every eligible score.
  *   scores    n float32; infinities are ordinary values
- *   eligible  (n + 7) / 8 bytes, row i is bit i % 8 of byte i / 8, bits beyond n are ignored;
- *             NULL takes every row. Scores of other rows are never looked at. */
+ *   eligible  bitmap (eligible.h) or NULL; other rows' scores do not count, NaN or not */
 typedef void er_topk_f32_fn(const float *scores, size_t n, const uint8_t *eligible, er_topk *top);
 
 /* Entry point.

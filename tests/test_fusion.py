@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -33,6 +33,7 @@ def projections(graph: bytes) -> int:
     return sum(n.op_type == "Gemm" and n.input[1] in stored for n in model.graph.node)
 
 
+@settings(deadline=None)
 @given(attention_graphs(), st.integers(2, 7), st.integers(0, 2**32 - 1))
 def test_a_fused_attention_equals_the_original(
     case: AttentionGraph, length: int, seed: int
@@ -49,12 +50,14 @@ def test_a_fused_attention_equals_the_original(
     assert sum(operators(fused).values()) <= sum(operators(case.graph).values())
 
 
+@settings(deadline=None)
 @given(attention_graphs())
 def test_fusing_twice_changes_nothing_more(case: AttentionGraph) -> None:
     once = fuse(case.graph)
     assert operators(fuse(once)) == operators(once)
 
 
+@settings(deadline=None)
 @given(attention_graphs())
 def test_where_it_pays_two_of_four_projections_are_left(case: AttentionGraph) -> None:
     assert projections(case.graph) == 4

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgerec.backends.registry import BACKEND_NAMES, backend
@@ -59,6 +59,7 @@ def items_of(length: int, seed: int = 0) -> torch.Tensor:
 lengths = st.integers(1, MAX_LENGTH)
 
 
+@settings(deadline=None)
 @given(lengths, st.sampled_from([1, 3, 8]), st.integers(1, 3), st.integers(0, 99))
 def test_asking_for_the_last_state_alone_gives_the_same(
     length: int, dim: int, blocks: int, seed: int
@@ -71,6 +72,7 @@ def test_asking_for_the_last_state_alone_gives_the_same(
             torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
+@settings(deadline=None)
 @given(lengths, st.integers(0, MAX_LENGTH), st.integers(0, 99))
 def test_later_items_and_padding_change_no_earlier_state(length: int, more: int, seed: int) -> None:
     model, items = model_of(), items_of(MAX_LENGTH, seed)

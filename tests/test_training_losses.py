@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason='needs PyTorch: pip install "edgerec[train]"')
@@ -20,6 +20,7 @@ def tensors(n: int, n_items: int, seed: int) -> tuple[torch.Tensor, torch.Tensor
     return hidden, items, torch.randint(n_items, (n,), generator=generator)
 
 
+@settings(deadline=None)
 @given(rows, st.integers(1, 9), st.integers(0, 99))
 def test_loss_and_gradients_are_those_of_the_definition(n: int, n_items: int, seed: int) -> None:
     hidden, items, targets = tensors(n, n_items, seed)

@@ -1,0 +1,112 @@
+"""The choice: cheapest inside the budget, ties to what changes least, and what was missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgerec.compiler.selection import TIE, broken_constraint, nearest, preferred
+from edgerec.errors import BundleCorruptError, NothingFeasible, ValueRangeError
+from edgerec.values.budget import Budget
+from edgerec.values.plan import (
+    Interval,
+    Measurement,
+    Plan,
+    Precision,
+    Status,
+    Trial,
+    Variant,
+)
+
+MEASURED = Measurement(
+    quality=0.3,
+    difference=Interval(-0.01, 0.0, 0.01),
+    p50_us=100.0,
+    p99_us=900.0,
+    samples=500,
+    cpu_s_per_1000=0.1,
+    size_bytes=1000,
+)
+variants = st.builds(
+    Variant,
+    st.sampled_from(["onnxruntime", "openvino"]),
+    st.sampled_from(list(Precision)),
+    st.sampled_from([1.0, 0.5]),
+)
+
+
+@given(st.dictionaries(variants, st.floats(0.01, 10), max_size=12))
+def test_the_first_is_the_cheapest_or_ties_with_it_and_changes_less(
+    costs: dict[Variant, float],
+) -> None:
+    order = preferred(costs)
+    assert sorted(order, key=str) == sorted(costs, key=str)
+    if not order:
+        return
+    cheapest = min(costs.values())
+    assert costs[order[0]] <= TIE * cheapest
+    tied = [variant for variant in costs if costs[variant] <= TIE * cheapest]
+    if any(variant.precision is Precision.FP32 for variant in tied):
+        assert order[0].precision is Precision.FP32
+    beyond = [costs[variant] for variant in order[len(tied) :]]
+    assert beyond == sorted(beyond)
+
+
+def test_constraints_are_named() -> None:
+    assert broken_constraint(MEASURED, Budget()) is None
+    assert broken_constraint(MEASURED, Budget(p99_ms=0.9)) is None
+    latency = broken_constraint(MEASURED, Budget(p99_ms=0.5))
+    assert latency is not None
+    assert latency[0] is Status.LATENCY
+    assert "0.5 ms" in latency[1]
+    size = broken_constraint(MEASURED, Budget(size_bytes=999))
+    assert size is not None
+    assert size[0] is Status.SIZE
+
+
+def test_nothing_feasible_names_the_nearest_and_the_budget_it_would_meet() -> None:
+    near = Trial(Variant("openvino", Precision.FP32), Status.LATENCY, "too slow", MEASURED)
+    far = replace(near, variant=Variant("onnxruntime", Precision.INT8))
+    far = replace(far, measured=replace(MEASURED, p99_us=9000.0))
+    error = nearest([far, near], Budget(p99_ms=0.5))
+    assert isinstance(error, NothingFeasible)
+    assert error.exit_code == 5
+    assert "openvino fp32" in str(error)
+    assert "p99_ms 0.900" in str(error)
+    assert "no variant ran" in str(nearest([replace(near, measured=None)], Budget()))
+
+
+def test_a_plan_survives_json() -> None:
+    trials = (
+        Trial(Variant("onnxruntime", Precision.FP32), Status.FEASIBLE, "ok", MEASURED),
+        Trial(Variant("openvino", Precision.INT8, 0.5), Status.CHOSEN, "cheap", MEASURED),
+        Trial(Variant("openvino", Precision.INT8), Status.UNSUPPORTED, "no such operator"),
+    )
+    plan = Plan("ranker", Budget(), trials, "cpu", ("avx2", "scalar"), 2, {"openvino": "1"})
+    assert Plan.from_dict(plan.to_dict()) == plan
+    assert plan.chosen is trials[1]
+    assert plan.original is trials[0]
+    assert plan.runners_up == (trials[0],)
+    with pytest.raises(BundleCorruptError):
+        Plan.from_dict({**plan.to_dict(), "trials": [{"variant": {}}]})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"margin": -0.1},
+        {"margin": 1.0},
+        {"confidence": 0.5},
+        {"confidence": 1.0},
+        {"p99_ms": 0.0},
+        {"size_bytes": 0},
+        {"threads": 0},
+        {"margin": float("nan")},
+    ],
+)
+def test_a_budget_checks_itself(settings: dict[str, float]) -> None:
+    with pytest.raises(ValueRangeError, match=next(iter(settings))):
+        Budget(**settings)  # type: ignore[arg-type]

@@ -1,0 +1,55 @@
+"""The session that both backends hand out: checks first, then this process's engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from edgerec.backends.inputs import InputReader
+from edgerec.backends.session import Engine
+from edgerec.machine.fork import PerProcess
+from edgerec.values.signature import Array, Arrays, Signature
+
+__all__ = ["CheckedSession"]
+
+
+class CheckedSession:
+    """A :class:`~edgerec.backends.session.Session` around an engine that is built per process.
+
+    Parameters
+    ----------
+    backend : str
+    signature : Signature
+    threads : int >= 1
+        As granted by the budget.
+    build : callable
+        Makes the engine of this process; what it raises reaches the first caller.
+    """
+
+    def __init__(
+        self, backend: str, signature: Signature, threads: int, build: Callable[[], Engine]
+    ) -> None:
+        self.backend = backend
+        self.signature = signature
+        self.threads = threads
+        self._inputs = InputReader(signature)
+        self._engine = PerProcess(build, name=f"a session of {backend}")
+
+    def run(self, inputs: Arrays) -> dict[str, Array]:
+        """Check the inputs and run the engine; see the protocol."""
+        return self._engine.get().run(self._inputs.read(inputs))
+
+    def warm(self) -> None:
+        """Build the engine of this process."""
+        self._engine.get()
+
+    def close(self) -> None:
+        """Let go of the engine; calls that are under way end first."""
+        self._engine.close()
+
+    def __reduce__(self) -> NoReturn:
+        self._engine.__reduce__()
+
+    def __repr__(self) -> str:
+        tensors = ", ".join(tensor.name for tensor in self.signature.inputs)
+        return f"<{self.backend} session of ({tensors}), {self.threads} thread(s)>"

@@ -1,0 +1,1 @@
+"""The machine at hand: its CPU, its limits, the threads it grants and what a fork leaves."""

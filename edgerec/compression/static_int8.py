@@ -1,0 +1,139 @@
+"""Static INT8: uint8 activations, int8 weights, in the QDQ form that both engines run in integers.
+
+Only products with stored weights are rounded. Every scale is fixed, so that a row's answer does not
+depend on the rows beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, helper
+
+from edgerec.compression.codes import BIAS_LIMIT, encode, encode_bias
+from edgerec.compression.qdq import Rounding, dequantize
+from edgerec.graph.editor import Editor
+from edgerec.graph.widths import bias_of, weights_of
+
+__all__ = ["Product", "find_products", "round_products"]
+
+MAX_INPUTS = 2**15
+"""Longest sum of products that half of int32 holds: 2**30 / (255 * 127)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A ``MatMul`` or ``Gemm`` with stored weights: its node, its input, the rank of that."""
+
+    node: str
+    tensor: str
+    rank: int
+
+
+def find_products(editor: Editor, exclude: Iterable[str]) -> tuple[Product, ...]:
+    """List the products that can be rounded, without those that ``exclude`` names."""
+    left = set(exclude)
+    products = []
+    for node in editor.nodes:
+        cut = weights_of(editor, node)
+        rank = editor.rank(node.input[0]) if cut else None
+        weights = editor.constant(node.input[1]) if cut else None
+        if cut is None or weights is None or rank is None or rank < 2 or node.name in left:
+            continue
+        if weights.shape[cut.axis] <= MAX_INPUTS:
+            products.append(Product(node.name, node.input[0], rank))
+    return tuple(products)
+
+
+def round_products(
+    editor: Editor,
+    products: Iterable[Product],
+    rounding: Rounding,
+    limit: int,
+    *,
+    per_output: bool = True,
+) -> None:
+    """Rewrite products.
+
+    A product of matrices becomes a ``Gemm`` with an int32 bias, the one form that ONNX Runtime
+    computes in integers with its bias; of higher rank it stays a ``MatMul``.
+
+    Parameters
+    ----------
+    editor : Editor
+        Changed in place.
+    products : iterable of Product
+    rounding : Rounding
+        Rounds each product's input.
+    limit : int
+        Largest weight code.
+    per_output : bool
+        One weight scale an output; else one in all.
+    """
+    axis = 1 if per_output else None
+    nodes = {node.name: node for node in editor.nodes}
+    for product in products:
+        node = nodes[product.node]
+        left = rounding.of(product.tensor, node)
+        if product.rank == 2:
+            _round_matrix(editor, nodes, node, left, rounding.scale(product.tensor), limit, axis)
+        else:
+            codes = encode(_weights(editor, node), limit, axis=axis)
+            right = dequantize(editor, node.input[1], codes, axis)
+            inputs, output = [left, right.output[0]], list(node.output)
+            new = helper.make_node("MatMul", inputs, output, name=node.name)
+            editor.replace(node, [right, new])
+
+
+def _round_matrix(
+    editor: Editor,
+    nodes: Mapping[str, NodeProto],
+    node: NodeProto,
+    left: str,
+    scale: np.float32,
+    limit: int,
+    axis: int | None,
+) -> None:
+    cut, output = bias_of(editor, node)
+    bias_name = "" if cut is None else nodes[cut.node].input[cut.place]
+    bias = editor.constant(bias_name)
+    codes = encode(_weights(editor, node), limit, axis=axis, floor=_floor(bias, scale, axis))
+    new = [dequantize(editor, node.input[1], codes, axis)]
+    if bias is not None:
+        rounded = encode_bias(bias, scale, codes.scales)
+        new.append(dequantize(editor, bias_name, rounded, None if axis is None else 0))
+    added = _other_addend(node, bias)
+    result = editor.fresh(f"{output}.product") if added else output
+    inputs = [left, *(made.output[0] for made in new)]
+    new.append(helper.make_node("Gemm", inputs, [result], name=node.name))
+    if added:
+        new.append(helper.make_node("Add", [result, added], [output], name=f"{node.name}.add"))
+    if cut is not None and cut.node != node.name:
+        editor.replace(nodes[cut.node], [])
+    editor.replace(node, new)
+
+
+def _floor(
+    bias: NDArray[np.float32] | None, scale: np.float32, axis: int | None
+) -> NDArray[np.float64]:
+    """Smallest weight scales with which the bias fits int32."""
+    if bias is None:
+        return np.zeros(())
+    floor = np.abs(bias.astype(np.float64)) / (float(scale) * BIAS_LIMIT)
+    return floor if axis is not None else floor.max()
+
+
+def _weights(editor: Editor, node: NodeProto) -> NDArray[np.float32]:
+    """Give the stored weights as (inputs, outputs)."""
+    stored, cut = editor.constant(node.input[1]), weights_of(editor, node)
+    if stored is None or cut is None:
+        raise ValueError(f"{node.name} is not a product with stored weights")
+    return stored.T if cut.axis else stored
+
+
+def _other_addend(node: NodeProto, bias: NDArray[np.float32] | None) -> str:
+    """Name what a ``Gemm`` adds that is not a stored vector; empty for nothing."""
+    return node.input[2] if node.op_type == "Gemm" and len(node.input) > 2 and bias is None else ""

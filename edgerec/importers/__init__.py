@@ -1,0 +1,1 @@
+"""Models from other frameworks, checked against their source."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, ClassVar
 
 import numpy as np
@@ -87,7 +88,7 @@ class FaissIndex:
     segments : tuple of Segment
         Of one snapshot, in row order.
     probes : int
-        How many lists are looked at.
+        How many lists are looked at; under a filter more, so that as many rows are compared.
     """
 
     lists: FaissLists
@@ -112,12 +113,13 @@ class FaissIndex:
 
     def _proposed(self, query: Query, wanted: int, eligible: Eligible | None) -> Rows | None:
         """Return ``wanted`` rows of those indexed, None if the probed lists hold fewer."""
-        bitmap = None
+        bitmap, probes = None, self.probes
         if eligible is not None and eligible.count < eligible.rows:
             if eligible.count < wanted:
                 return None
             bitmap = section(eligible.bitmap, 0, self.lists.rows)
-        rows = self.lists.nearest(query, wanted, self.probes, bitmap)
+            probes = min(ceil(probes / eligible.selectivity), len(self.lists.lists))
+        rows = self.lists.nearest(query, wanted, probes, bitmap)
         return rows if rows.size == wanted else None
 
 

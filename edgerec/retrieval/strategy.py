@@ -1,9 +1,10 @@
 """Which index answers: chosen once by measuring at build, and at each query by the filter.
 
 At build the exact scan is measured first, and where it is quick enough nothing else is tried. Else
-an inverted file is trained on the catalogue, and the fewest probes that reach the recall target are
-looked for; it is taken if it is then faster. Last, filters of falling selectivity show from where
-on the exact scan is the better answer to a filtered query. Every figure that decided is kept.
+an inverted file is trained on the catalogue, and the number of probes is looked for that reaches
+the recall target soonest; it is taken if it is then faster than the scan. Last, filters of falling
+selectivity show from where on the scan answers a filtered query sooner, or better. Every figure
+that decided is kept.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from edgerec.errors import BundleCorruptError, ValueRangeError
 from edgerec.evaluation.timing import time_interleaved
 from edgerec.retrieval.exact import ExactIndex
 from edgerec.retrieval.faiss import FaissIndex, FaissLists, train_lists
-from edgerec.retrieval.index import Index, Query, check_k, check_query
+from edgerec.retrieval.index import Index, Query, check_k, check_query, shortlist_size
 
 __all__ = ["Measured", "Strategy", "Target", "choose"]
 
@@ -30,7 +31,7 @@ Queries = NDArray[np.float32]
 Kind = Literal["exact", "ivf"]
 
 SAMPLE = 64
-PROBES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+PROBES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 SELECTIVITIES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 TRUTH_BLOCK = 65_536
 
@@ -180,23 +181,28 @@ def choose(
 def _with_lists(
     bench: _Bench, exact: ExactIndex, trained: FaissLists, say: Progress
 ) -> tuple[Strategy, FaissLists | None]:
-    """Find the fewest probes that reach the recall, and compare."""
+    """Find the number of probes that reaches the recall soonest, and compare."""
     target, evidence = bench.target, []
-    for probes in [p for p in PROBES if p <= len(trained.lists)]:
+    best: tuple[Measured, FaissIndex] | None = None
+    for probes in _probes(bench, trained):
         say(f"{probes} of {len(trained.lists)} lists")
         index = FaissIndex(trained, exact.segments, probes)
         found, scan = bench.measure({"ivf": index, "exact": exact})
         evidence += [found, scan]
-        if found.recall >= target.recall:
+        if best is not None and found.median_us > best[0].median_us:
             break
-    reached, quicker = found.recall >= target.recall, found.median_us < scan.median_us
+        if found.recall >= target.recall:
+            best = found, index
+    if best is None:
+        reason = f"FAISS does not reach recall@{target.k} {target.recall}: {found.recall:.3f}"
+        return bench.strategy("exact", reason, evidence), None
+    found, index = best
     compared = (
-        f"recall@{target.k} {found.recall:.3f} at {found.median_us:.0f} us with {probes} of "
-        f"{len(trained.lists)} lists, the exact scan {scan.median_us:.0f} us"
+        f"recall@{target.k} {found.recall:.3f} at {found.median_us:.0f} us with {index.probes} "
+        f"of {len(trained.lists)} lists, the exact scan {scan.median_us:.0f} us"
     )
-    if not (reached and quicker):
-        why = "is not faster" if reached else f"does not reach recall {target.recall}"
-        return bench.strategy("exact", f"FAISS {why}: {compared}", evidence), None
+    if found.median_us >= scan.median_us:
+        return bench.strategy("exact", f"FAISS is not faster: {compared}", evidence), None
     say("filters")
     below, filtered = _threshold(bench, exact, index)
     strategy = bench.strategy(
@@ -204,10 +210,17 @@ def _with_lists(
         f"FAISS is faster: {compared}",
         evidence + filtered,
         lists=len(trained.lists),
-        probes=probes,
+        probes=index.probes,
         exact_below=below,
     )
     return strategy, trained
+
+
+def _probes(bench: _Bench, trained: FaissLists) -> list[int]:
+    """Return what to try, from twice the shortlist on: fewer lists could not fill it."""
+    lists = len(trained.lists)
+    least = 2 * shortlist_size(bench.target.k) * lists / trained.rows
+    return [probes for probes in PROBES if least <= probes < lists] or [lists]
 
 
 def _threshold(bench: _Bench, exact: ExactIndex, index: FaissIndex) -> tuple[float, list[Measured]]:

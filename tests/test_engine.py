@@ -179,7 +179,7 @@ def test_k_outside_its_range_is_refused(engine: edgerec.Engine, k: Any) -> None:
         (lambda e: e.rank({"who": 1}, ["sku-1"]), InvalidInput, "history"),
         (lambda e: e.rank({}, []), LimitExceeded, "candidates"),
         (lambda e: e.rank({}, "sku-1"), InvalidInput, "list"),
-        (lambda e: e.upsert([{"id": "x"}]), InvalidInput, ""),
+        (lambda e: e.upsert([{"id": "x"}]), InvalidInput, "title"),
         (lambda e: e.upsert([{**NEW, "price": math.nan}]), ValueRangeError, "price"),
         (lambda e: e.upsert({"id": "x"}), InvalidInput, "list"),
         (lambda e: e.update("gone", price=1), InvalidInput, "gone"),

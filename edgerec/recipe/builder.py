@@ -154,6 +154,7 @@ class _Build:
         visits = read_visits(self._recipe.visits)
         earlier, later = split_by_time(visits, self._recipe.holdout)
         self._items = Items.from_records(_with_popularity(records, earlier, self._recipe))
+        _check_attributes(self._items, self._recipe)
         self._histories = histories_of(earlier)
         self._all_histories = histories_of(visits)
         self._vocabulary = Vocabulary.of(
@@ -305,6 +306,19 @@ def _spread(visits: list[History], count: int) -> list[History]:
     if len(visits) <= count:
         return visits
     return [visits[int(place)] for place in np.linspace(0, len(visits) - 1, count)]
+
+
+def _check_attributes(items: Items, recipe: Recipe) -> None:
+    """Raise unless there are items with all that the features are made of."""
+    if not len(items):
+        raise RecipeError(f"{recipe.items} holds no items: a shop needs at least one")
+    wanted = {"title", "brand", "category", "price", *recipe.features.dense}
+    missing = sorted(wanted - {attribute.name for attribute in items.schema})
+    if missing:
+        raise RecipeError(
+            f"{recipe.items}: items lack {', '.join(missing)}, which the features are made of; "
+            f"they have {', '.join(attribute.name for attribute in items.schema)}"
+        )
 
 
 def _read_records(path: Path) -> list[dict[str, Any]]:

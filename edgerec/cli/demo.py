@@ -99,15 +99,14 @@ def _query(engine: Engine, item: str) -> str:
 
 def _next(user: str, query: str, bundle: Path) -> list[str]:
     home = bundle.parent
+    ranker, requests = home / "models" / "ranker.onnx", home / "examples" / "ranker.npz"
     return [
         f"edgerec recommend {bundle} --user {user} --where price=..50",
         f'edgerec search {bundle} "{query}" --format json',
         f"edgerec inspect {bundle}",
         f"edgerec verify {bundle}",
-        f"edgerec prune {home}/models/ranker.onnx --calibration {home}/examples/ranker.npz "
-        f"--keep 0.5 --out {home}/ranker.half.onnx",
-        f"edgerec compile {home}/models/ranker.onnx --examples {home}/examples/ranker.npz "
-        f"--out {home}/ranker.bundle",
+        f"edgerec prune {ranker} --calibration {requests} --keep 0.5 --out {home}/half.onnx",
+        f"edgerec compile {ranker} --examples {requests} --out {home}/ranker.bundle",
         f"edgerec build {home}/shop.toml --out {home}/again.bundle",
         "edgerec doctor",
     ]

@@ -136,7 +136,7 @@ def compile_model(
         RankingTask(evaluation, budget.metric) if isinstance(evaluation, Examples) else evaluation
     )
     _check(task, budget, keeps)
-    search = _Search(model, tuple(calibration), task, budget, seed, progress or (lambda text: None))
+    search = _Search(model, tuple(calibration), task, budget, seed, progress or _quiet)
     try:
         for variant in unpruned(backends, precisions, budget.threads):
             search.run(variant)
@@ -157,6 +157,10 @@ def _check(task: Evaluation, budget: Budget, keeps: Sequence[float]) -> None:
     for keep in keeps:
         if not 0.0 < keep <= 1.0:
             raise ValueRangeError(f"keeps are shares of width in (0, 1], got {keep}")
+
+
+def _quiet(_text: str) -> None:
+    """Progress that nobody watches."""
 
 
 class _Search:
@@ -244,7 +248,8 @@ class _Search:
 
     def _judge(self, runner: Runner) -> Verdict:
         before, after = self._runners[0].values, runner.values
-        assert before is not None and after is not None
+        assert before is not None
+        assert after is not None
         return judge(before, after, self._budget, rng=self._rng)
 
     def _confirm(self, runner: Runner) -> Verdict:
@@ -253,7 +258,8 @@ class _Search:
 
     def _trial(self, runner: Runner) -> Trial:
         measured, verdict = runner.measurement(), runner.verdict
-        assert measured is not None and verdict is not None
+        assert measured is not None
+        assert verdict is not None
         if not verdict.passed:
             return Trial(runner.variant, Status.QUALITY, verdict.reason, measured)
         broken = broken_constraint(measured, self._budget)

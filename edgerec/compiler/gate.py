@@ -1,4 +1,4 @@
-"""The gate: is a variant's accuracy not inferior to the original's?"""
+"""The gate: a variant's accuracy must not be inferior to the original's."""
 
 from __future__ import annotations
 

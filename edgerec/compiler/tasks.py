@@ -60,7 +60,7 @@ def ask_all(parts: Parts, visits: Iterable[tuple[Visit, tuple[str, ...]]]) -> li
         gains = {snapshot.row(item): gain for item, gain in visit.gains().items()}
         gains.pop(None, None)
         rows, _ = snapshot.rows_of(history[-parts.spec.history_length :])
-        if not gains or visit.query is None and not rows.size:
+        if not gains or (visit.query is None and not rows.size):
             continue
         profile = parts.profile(snapshot, rows)
         asked.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from edgerec.backends.session import Session
 from edgerec.bundle.reader import Bundle, open_bundle
@@ -323,7 +323,7 @@ class Engine:
             return replay_inputs(self._bundle, session, golden)
         return replay(self._ask, golden)
 
-    def warm(self) -> Engine:
+    def warm(self) -> Self:
         """Build every session now, in this process; returns the engine."""
         self._require_open()
         for session in self._sessions.values():
@@ -355,7 +355,7 @@ class Engine:
                 session.close()
             self._bundle.close()
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

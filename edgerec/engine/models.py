@@ -88,10 +88,11 @@ def warnings_for(model: ShippedModel) -> tuple[str, ...]:
         return ()
     missing = sorted(set(model.plan.isa) - set(machine.isas))
     lacks = f" (this one lacks {', '.join(missing)})" if missing else ""
-    return (
+    warning = (
         f"{model.name}: the plan was measured on another CPU{lacks}; answers are the same, times "
-        "may not be. Build again on this kind of machine to choose anew",
+        "may not be. Build again on this kind of machine to choose anew"
     )
+    return (warning,)
 
 
 def _variant_dict(variant: Variant) -> dict[str, Any]:

@@ -115,7 +115,7 @@ class Visitors:
         return place
 
 
-def _always(row: int) -> bool:
+def _always(_row: int) -> bool:
     return True
 
 

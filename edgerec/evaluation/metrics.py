@@ -55,17 +55,17 @@ def ndcg(ranks: Ranks, gains: Gains, k: int) -> float:
     return float(np.sum(gains[seen] / np.log2(ranks[seen] + 1.0))) / best if best > 0 else 0.0
 
 
-def recall(ranks: Ranks, gains: Gains, k: int) -> float:
+def recall(ranks: Ranks, _gains: Gains, k: int) -> float:
     """Share of the wanted items among the first ``k``, in [0, 1]; 0 where nothing is wanted."""
     return float(np.mean(ranks <= k)) if len(ranks) else 0.0
 
 
-def hit_rate(ranks: Ranks, gains: Gains, k: int) -> float:
+def hit_rate(ranks: Ranks, _gains: Gains, k: int) -> float:
     """1 if any wanted item is among the first ``k``, else 0."""
     return float(np.any(ranks <= k))
 
 
-def mrr(ranks: Ranks, gains: Gains, k: int) -> float:
+def mrr(ranks: Ranks, _gains: Gains, k: int) -> float:
     """Reciprocal rank of the first wanted item among the first ``k``, else 0."""
     first = int(ranks.min(initial=k + 1))
     return 1.0 / first if first <= k else 0.0

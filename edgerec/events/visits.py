@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def read_visits(path: Path) -> list[Visit]:
         raise RecipeError(f"visits: cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise RecipeError(f"visits: {path} is not UTF-8: {error}") from error
-    for number, (earlier, later) in enumerate(zip(visits, visits[1:], strict=False), 2):
+    for number, (earlier, later) in enumerate(pairwise(visits), 2):
         if later.time_ns < earlier.time_ns:
             raise RecipeError(f"{path}:{number}: visits must be in time order; sort them by 'time'")
     return visits

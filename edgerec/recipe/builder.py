@@ -103,10 +103,14 @@ def build(
     OutputExists
         ``out`` is there and ``force`` was not given.
     """
-    say = progress or (lambda text: None)
+    say = progress or _quiet
     with BundleWriter(out, force=force) as writer:
         report = _Build(recipe, seed, examples, say).write(writer)
     return replace(report, version=writer.version)
+
+
+def _quiet(_text: str) -> None:
+    """Progress that nobody watches."""
 
 
 class _Build:

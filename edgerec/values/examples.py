@@ -1,5 +1,7 @@
-"""Requests with their candidates and what became of them: one value for calibration, gates,
-training and replay."""
+"""Requests with their candidates and what became of them.
+
+One value for calibration, gates, training and replay.
+"""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def _shorthand(field: str, value: Any, path: str) -> Condition:
 
 
 def _scalar(value: Any, field: str, path: str) -> Scalar:
-    if isinstance(value, bool | str | int) or isinstance(value, float) and value == value:
+    if isinstance(value, bool | str | int) or (isinstance(value, float) and value == value):
         return value
     raise InvalidInput(f"{path}.{field}: compare with text, a number or a boolean, got {value!r}")
 

@@ -80,6 +80,18 @@ def test_a_narrow_filter_is_scanned(share: float, kind: str) -> None:
     assert retriever.index_for(retriever.catalog.snapshot(), eligible).kind == kind
 
 
+def test_a_snapshot_from_before_the_build_is_scanned() -> None:
+    catalog, added = catalog_of(), vectors_of(1, seed=3) * 9
+    before = catalog.snapshot()
+    catalog.upsert(Items(("new",), {}, ()), added)
+    lists = FaissLists(train_lists(np.concatenate([vectors_of(), added]), 4))
+    strategy = Strategy("ivf", ROWS + 1, DIM, Target(), "a test", lists=4, probes=4)
+    retriever = Retriever(catalog, strategy, lists)
+    assert retriever.index_for(before, before.eligible()).kind == "exact"
+    assert len(retriever.search(before, added[0], 10_000)) == ROWS
+    assert retriever.search(catalog.snapshot(), added[0], 1).rows.tolist() == [ROWS]
+
+
 @both
 def test_a_bundle_gives_the_same_answers(kind: str, tmp_path: Path) -> None:
     old = retriever_of(kind)

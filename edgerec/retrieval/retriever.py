@@ -112,8 +112,11 @@ class Retriever:
 
     def index_for(self, snapshot: Snapshot, eligible: Eligible) -> Index:
         """Return the index that answers a query with this filter."""
-        if self.index is None or eligible.selectivity < self.strategy.exact_below:
-            return ExactIndex(snapshot.segments)
+        exact = ExactIndex(snapshot.segments)
+        if self.index is None or self.index.rows > exact.rows:  # a snapshot from before the build
+            return exact
+        if eligible.selectivity < self.strategy.exact_below:
+            return exact
         return FaissIndex(self.index, snapshot.segments, self.strategy.probes)
 
     def write(self, writer: BundleWriter) -> None:

@@ -16,12 +16,12 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-FLAGS = ["-O3", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fno-math-errno"]
+WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+FLAGS = ["-O3", "-std=c11", *WARNINGS, "-ffp-contract=off", "-fno-math-errno", "-DNDEBUG"]
 LINK_FLAGS = []
 if os.environ.get("EDGEREC_SANITIZE"):
-    sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    FLAGS += [*sanitize, "-O1", "-g", "-fno-omit-frame-pointer", "-UNDEBUG"]
-    LINK_FLAGS += sanitize
+    LINK_FLAGS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    FLAGS += [*LINK_FLAGS, "-O1", "-g", "-fno-omit-frame-pointer", "-fno-wrapv", "-UNDEBUG"]
 
 HEADERS = sorted(glob("src_c/**/*.[dh]*", recursive=True))
 CORE = (

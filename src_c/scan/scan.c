@@ -1,10 +1,11 @@
 #include "scan.h"
 
+#include <assert.h>
 #include <math.h>
 
-static bool codes_in_range(const int8_t *codes, size_t dim) {
+static bool codes_in_range(const int8_t *codes, size_t n) {
     int8_t least = 0;
-    for (size_t i = 0; i < dim; i++) least = codes[i] < least ? codes[i] : least;
+    for (size_t i = 0; i < n; i++) least = codes[i] < least ? codes[i] : least;
     return least >= -127;
 }
 
@@ -15,6 +16,7 @@ er_status er_scan_i8(const er_kernel *kernel, const er_query_i8 *query, const er
     if (table->n > (size_t)(INT32_MAX - table->first_row)) return ER_TOO_LONG;
     if (!isfinite(query->scale) || query->scale <= 0.0f) return ER_BAD_SCALE;
     if (!codes_in_range(query->codes, table->dim)) return ER_BAD_CODE;
+    assert(codes_in_range(table->codes, table->n * table->dim));
     er_topk top;
     er_topk_start(&top, keys, k);
     ((er_scan_i8_fn *)kernel->fn)(query, table, &top);

@@ -1,0 +1,16 @@
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["scan_int8"]
+
+def scan_int8(
+    query: NDArray[np.int8],
+    query_scale: float | np.float32,
+    codes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    k: int,
+    *,
+    eligible: NDArray[np.uint8] | None = None,
+    first_row: int = 0,
+    isa: str | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]: ...

@@ -1,0 +1,57 @@
+"""The kernels' results, computed from their definitions with NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["best", "inner_products", "quantize_rows", "scan_scores"]
+
+LANES = 16
+
+
+def quantize_rows(x: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Codes and scales, row by row."""
+    codes = np.empty(x.shape, np.int8)
+    scales = np.ones(len(x), np.float32)
+    for row, values in enumerate(x):
+        largest = np.float32(max(abs(value) for value in values)) if len(values) else np.float32(0)
+        if largest > 0:
+            scales[row] = max(largest / np.float32(127), np.finfo(np.float32).tiny)
+        codes[row] = np.rint(values / scales[row])
+    return codes, scales
+
+
+def scan_scores(
+    query: NDArray[np.int8],
+    query_scale: np.float32,
+    codes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """float32(dot) * row scale * query scale, in that order, of every row."""
+    dots = codes.astype(np.int64) @ query.astype(np.int64)
+    return dots.astype(np.float32) * scales * np.float32(query_scale)
+
+
+def best(
+    scores: NDArray[np.float32], k: int, mask: NDArray[np.bool_] | None
+) -> tuple[list[int], list[float]]:
+    """Rows and scores of the k best eligible rows: score descending, then row ascending."""
+    rows = [row for row in range(len(scores)) if mask is None or mask[row]]
+    rows = sorted(rows, key=lambda row: (-scores[row], row))[:k]
+    return rows, [float(scores[row]) for row in rows]
+
+
+def inner_products(
+    query: NDArray[np.float32], vectors: NDArray[np.floating], rows: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Sums over 16 lanes, then over halves of the lanes; each step rounded to float32."""
+    picked = vectors[rows].astype(np.float32)
+    lanes = np.zeros((len(rows), LANES), np.float32)
+    for column, value in enumerate(query):
+        lanes[:, column % LANES] += value * picked[:, column]
+    width = LANES
+    while width > 1:
+        width //= 2
+        lanes = lanes[:, :width] + lanes[:, width:]
+    return lanes[:, 0]

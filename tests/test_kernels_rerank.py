@@ -1,0 +1,83 @@
+"""Exact products: one order of the sum, float32 and float16, rows within bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgerec.errors import ShapeError, ValueRangeError
+from edgerec.kernels.rerank import inner_products
+from tests.oracles import kernels as oracle
+from tests.strategies.arrays import fenced, lengths
+from tests.strategies.isas import each_isa
+
+
+@each_isa("inner_f32", "inner_f16")
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@settings(deadline=None)
+@given(
+    n=st.integers(1, 20),
+    m=st.integers(0, 20),
+    dim=lengths(8, 16, most=100),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_every_isa_equals_the_definition(
+    isa: str, dtype: type[np.floating], n: int, m: int, dim: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    query = rng.normal(size=dim).astype(np.float32)
+    vectors = (rng.normal(size=(n, dim)) * 10.0 ** rng.integers(-8, 4, (n, 1))).astype(dtype)
+    rows = rng.integers(0, n, m).astype(np.int32)
+    products = inner_products(fenced(query), fenced(vectors), fenced(rows), isa=isa)
+    assert products.tobytes() == oracle.inner_products(query, vectors, rows).tobytes()
+    close = vectors[rows].astype(np.float64) @ query.astype(np.float64)
+    size = np.abs(vectors[rows].astype(np.float64)) @ np.abs(query.astype(np.float64))
+    assert (np.abs(products - close) <= 1e-6 * size + 1e-30).all()
+
+
+@each_isa("inner_f16")
+def test_every_finite_half_is_widened_exactly(isa: str) -> None:
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)].reshape(-1, 1)
+    rows = np.arange(len(halves), dtype=np.int32)
+    products = inner_products(np.ones(1, np.float32), halves, rows, isa=isa)
+    assert (products == halves[:, 0].astype(np.float32)).all()
+
+
+@each_isa("inner_f32")
+@pytest.mark.parametrize("row", [-1, 4, 2**31 - 1, -(2**31)])
+def test_a_row_outside_the_table_is_refused(isa: str, row: int) -> None:
+    rows = np.array([0, 3, row, 1], np.int32)
+    with pytest.raises(ValueRangeError, match=rf"rows\[2\] must lie in \[0, 4\), got {row}"):
+        inner_products(np.ones(3, np.float32), np.ones((4, 3), np.float32), rows, isa=isa)
+
+
+@each_isa("inner_f32", "inner_f16")
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_product_that_is_not_finite_is_refused(
+    isa: str, dtype: type[np.floating], bad: float
+) -> None:
+    vectors = np.ones((4, 17), dtype)
+    vectors[2, 16] = bad
+    rows = np.array([3, 2], np.int32)
+    with pytest.raises(ValueRangeError, match="row 2 is"):
+        inner_products(np.ones(17, np.float32), vectors, rows, isa=isa)
+    with pytest.raises(ValueRangeError, match="row 3 is"):
+        inner_products(np.full(17, bad, np.float32), vectors, rows, isa=isa)
+
+
+def test_arrays_of_another_kind_are_refused() -> None:
+    query, vectors = np.ones(3, np.float32), np.ones((4, 3), np.float32)
+    rows = np.zeros(2, np.int32)
+    for arguments, name in [
+        ((query.astype(np.float64), vectors, rows), "query"),
+        ((query[:2], vectors, rows), "query"),
+        ((query, vectors.astype(np.float64), rows), "vectors"),
+        ((query, vectors.T, rows), "vectors"),
+        ((query, vectors, rows.astype(np.int64)), "rows"),
+    ]:
+        with pytest.raises(ShapeError, match=f"{name} must be"):
+            inner_products(*arguments)  # type: ignore[arg-type]

@@ -20,8 +20,8 @@ Request = TypeVar("Request")
 class Timing:
     """Wall-clock times of single calls, and the CPU they took.
 
-    ``samples_us`` (calls,) float64, in the order of the calls; ``cpu_us`` mean CPU time a call of
-    the whole process.
+    ``samples_us`` (calls,) float64, in the order of the calls; ``cpu_us`` CPU time a call of the
+    whole process: the mean of each round, and of those the median.
     """
 
     samples_us: NDArray[np.float64]
@@ -49,7 +49,7 @@ def time_interleaved(
         for request in requests[: max(1, warmup)]:
             call(request)
     samples: dict[str, list[float]] = {name: [] for name in calls}
-    cpu_ns = dict.fromkeys(calls, 0)
+    cpu_us: dict[str, list[float]] = {name: [] for name in calls}
     names = list(calls)
     enabled = gc.isenabled()
     gc.disable()
@@ -57,14 +57,12 @@ def time_interleaved(
         for _ in range(rounds):
             for place in rng.permutation(len(names)):
                 name = names[place]
-                cpu_ns[name] += _run(calls[name], requests, samples[name])
+                cpu_ns = _run(calls[name], requests, samples[name])
+                cpu_us[name].append(cpu_ns / 1000 / len(requests))
     finally:
         if enabled:
             gc.enable()
-    return {
-        name: Timing(np.array(samples[name]), cpu_ns[name] / 1000 / len(samples[name]))
-        for name in names
-    }
+    return {name: Timing(np.array(samples[name]), float(np.median(cpu_us[name]))) for name in names}
 
 
 def _run(

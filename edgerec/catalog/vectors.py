@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.catalog.versions import Tail
+from edgerec.catalog.versions import Tail, tail_like
 from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
 from edgerec.kernels.quantize import quantize_rows
 
@@ -62,7 +62,7 @@ class Vectors:
     @classmethod
     def of(cls, base: Segment) -> Vectors:
         """Return the first version, on top of ``base``."""
-        return cls(base, _tail(base.vectors), _tail(base.codes), _tail(base.scales))
+        return cls(base, tail_like(base.vectors), tail_like(base.codes), tail_like(base.scales))
 
     @property
     def dim(self) -> int:
@@ -133,7 +133,3 @@ def check_vectors(
             f"vectors[{int(finite.argmin())}] holds NaN, infinity or a value beyond {kept.dtype}"
         )
     return kept
-
-
-def _tail(base: NDArray[Any]) -> Tail:
-    return Tail(np.empty((0, *base.shape[1:]), base.dtype))

@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgerec.catalog import bitmaps
+from tests.strategies import catalogs
 
 masks = st.lists(st.booleans(), max_size=200)
 
 
+@catalogs.patient
 @given(masks)
 def test_a_packed_mask_has_its_rows(mask: list[bool]) -> None:
     bitmap = bitmaps.pack(np.array(mask, np.bool_))
@@ -20,6 +22,7 @@ def test_a_packed_mask_has_its_rows(mask: list[bool]) -> None:
     assert bitmaps.count(bitmap) == len(rows)
 
 
+@catalogs.patient
 @given(masks.filter(len), st.data(), st.booleans())
 def test_put_changes_the_rows_it_is_given(mask: list[bool], data: st.DataObject, bit: bool) -> None:
     bitmap = bitmaps.pack(np.array(mask, np.bool_))
@@ -30,6 +33,7 @@ def test_put_changes_the_rows_it_is_given(mask: list[bool], data: st.DataObject,
     assert bitmaps.rows_of(bitmap).tolist() == np.flatnonzero(mask).tolist()
 
 
+@catalogs.patient
 @given(masks.filter(len), st.data())
 def test_a_section_begins_at_its_start(mask: list[bool], data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(mask)))

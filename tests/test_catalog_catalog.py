@@ -375,6 +375,7 @@ def test_a_forked_child_can_write_while_the_parent_does(catalog: Catalog) -> Non
     assert catalog.snapshot().live == 6
 
 
+@catalogs.patient
 @given(st.lists(catalogs.ids, min_size=1, unique=True))
 def test_every_id_is_found(names: list[str]) -> None:
     now = Catalog(items_of(*names), np.ones((len(names), 2), np.float32)).snapshot()

@@ -33,6 +33,7 @@ def complete(record: dict[str, Any]) -> dict[str, Any]:
     return {"in_stock": record["stock"] > 0} | record
 
 
+@catalogs.patient
 @given(catalogs.records(), catalogs.wheres())
 def test_a_mask_is_what_the_records_say(
     records: list[dict[str, Any]], where: dict[str, Any]
@@ -42,6 +43,7 @@ def test_a_mask_is_what_the_records_say(
     assert mask.tolist() == [oracle.passes(complete(record), where) for record in records]
 
 
+@catalogs.patient
 @given(catalogs.records(), catalogs.records(), catalogs.wheres(), st.data())
 def test_later_rows_and_changes_count_and_older_versions_stay(
     records: list[dict[str, Any]],

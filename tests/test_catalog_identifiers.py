@@ -13,6 +13,7 @@ def everything(row: int) -> bool:
     return True
 
 
+@catalogs.patient
 @given(st.lists(catalogs.ids, unique=True, min_size=1), st.lists(catalogs.ids))
 def test_the_newest_visible_row_is_found(base: list[str], later: list[str]) -> None:
     found = Identifiers.of(base)

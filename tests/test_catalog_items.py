@@ -24,6 +24,7 @@ from tests.strategies import catalogs
 LAMP = {"id": "lamp", "title": "Desk lamp", "brand": "Acme", "price": 9.99, "stock": 3}
 
 
+@catalogs.patient
 @given(catalogs.records())
 def test_records_come_back(records: list[dict[str, Any]]) -> None:
     items = Items.from_records(records, catalogs.SCHEMA)
@@ -32,6 +33,7 @@ def test_records_come_back(records: list[dict[str, Any]]) -> None:
         assert items.record(place) == derived | record
 
 
+@catalogs.patient
 @given(catalogs.records())
 def test_columns_equal_records(records: list[dict[str, Any]]) -> None:
     items = Items.from_records(records, catalogs.SCHEMA)
@@ -157,6 +159,7 @@ def test_an_attribute_has_a_name_and_a_kind(name: str, kind: Any) -> None:
         Attribute(name, kind)
 
 
+@catalogs.patient
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=300))
 def test_an_id_has_at_most_256_bytes(identifier: str) -> None:
     if len(identifier.encode()) <= 256:

@@ -157,4 +157,4 @@ class Shop(RuleBasedStateMachine):
 
 
 TestShop = Shop.TestCase
-TestShop.settings = settings(max_examples=20, stateful_step_count=15, deadline=None)
+TestShop.settings = settings(catalogs.patient, max_examples=20, stateful_step_count=15)

@@ -17,6 +17,7 @@ from tests.oracles import retrieval as oracle
 from tests.strategies import catalogs
 
 
+@catalogs.patient
 @given(st.data(), st.sampled_from([1, 9, 10, 11, 14]))
 def test_it_is_the_definition(data: st.DataObject, k: int) -> None:
     first = data.draw(catalogs.vectors(data.draw(st.integers(1, 70)), DIM))

@@ -36,6 +36,7 @@ def lists() -> Lists:
     return train_lists(clustered(3000), 40)
 
 
+@catalogs.patient
 @given(st.integers(1, 60), st.data())
 def test_every_row_is_in_one_list(rows: int, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, rows))

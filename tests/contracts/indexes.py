@@ -88,6 +88,7 @@ def pairs(hits: Hits) -> list[tuple[int, float]]:
     return list(zip(hits.rows.tolist(), hits.scores.tolist(), strict=True))
 
 
+@catalogs.patient
 @given(cases(), st.sampled_from([1, 2, 7, 10, 11, 60, 10_000]))
 def test_k_results_whenever_k_rows_are_eligible(
     make: Make, case: tuple[Snapshot, NDArray[np.float32], Eligible | None], k: int
@@ -105,6 +106,7 @@ def test_k_results_whenever_k_rows_are_eligible(
     )
 
 
+@catalogs.patient
 @given(cases(max_rows=60), st.sampled_from([1, 10, 30]))
 def test_few_eligible_rows_are_ranked_without_a_miss(
     make: Make, case: tuple[Snapshot, NDArray[np.float32], Eligible | None], k: int

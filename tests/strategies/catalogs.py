@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgerec.catalog.attributes import Attribute
 
-__all__ = ["SCHEMA", "attributes", "ids", "queries", "records", "vectors", "wheres"]
+__all__ = ["SCHEMA", "attributes", "ids", "patient", "queries", "records", "vectors", "wheres"]
 
 SCHEMA = (
     Attribute("title", "text"),
@@ -23,6 +24,8 @@ SCHEMA = (
 BRANDS = ("Acme", "Bolt", "", "Ünïcode", "日本", *(f"brand {n}" for n in range(12)))
 PRICES = (0.0, -1.5, 9.99, 49.99, 50.0, 2.0**53, 1e300, 5e-324)
 
+# A busy machine is no failure.
+patient = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 brands = st.sampled_from(BRANDS)
 prices = st.sampled_from(PRICES) | st.floats(allow_nan=False, allow_infinity=False)
 stocks = st.integers(-1, 3)

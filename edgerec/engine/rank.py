@@ -112,16 +112,14 @@ def _from_items(parts: Parts, snapshot: Snapshot, items: Items) -> Candidates:
     return Candidates(
         encode_items(parts.sessions["item_tower"], parts.spec, items),
         item_dense(parts.spec, items),
-        _codes(snapshot, "category", items),
-        _codes(snapshot, "brand", items),
+        snapshot.codes("category", _words(items, "category")),
+        snapshot.codes("brand", _words(items, "brand")),
         np.asarray(items.columns["price"], np.float64),
     )
 
 
-def _codes(snapshot: Snapshot, name: str, items: Items) -> NDArray[np.int32]:
-    """Codes of the catalogue for a category attribute; -1 for a value it has not seen."""
-    known = {word: code for code, word in enumerate(snapshot.vocabulary(name))}
-    return np.array([known.get(str(value), -1) for value in items.columns[name]], np.int32)
+def _words(items: Items, name: str) -> tuple[str, ...]:
+    return tuple(str(word) for word in items.columns[name])
 
 
 def _joined(first: Candidates, second: Candidates) -> Candidates:

@@ -12,7 +12,7 @@ from typing import Any
 
 from edgerec.backends.checked import CheckedSession
 from edgerec.backends.external_data import refuse_external_data
-from edgerec.backends.ports import Port, check_ports
+from edgerec.backends.ports import check_ports
 from edgerec.errors import BackendError, MissingDependency, UnsupportedOperator
 from edgerec.machine.threads import thread_budget
 from edgerec.values.signature import Array, Signature
@@ -45,6 +45,7 @@ class OnnxRuntime:
     def open(self, graph: bytes, signature: Signature, *, threads: int = 1) -> CheckedSession:
         """Open a model; see the protocol."""
         refuse_external_data(graph)
+        check_ports(graph, signature)
         granted = thread_budget().lease(threads)
         build = partial(OnnxRuntimeEngine, graph, signature, granted)
         return CheckedSession(self.name, signature, granted, build)
@@ -62,11 +63,6 @@ class OnnxRuntimeEngine:
             )
         except self._errors as error:
             raise _refusal(error) from error
-        check_ports(
-            signature,
-            {value.name: _port(value) for value in self._session.get_inputs()},
-            {value.name: _port(value) for value in self._session.get_outputs()},
-        )
         self._inputs = [tensor.name for tensor in signature.inputs]
         self._outputs = [tensor.name for tensor in signature.outputs]
 
@@ -110,15 +106,6 @@ def _errors(runtime: ModuleType) -> tuple[type[Exception], ...]:
     state = runtime.capi.onnxruntime_pybind11_state
     found = [value for value in vars(state).values() if isinstance(value, type)]
     return (RuntimeError, *(value for value in found if issubclass(value, Exception)))
-
-
-def _port(value: Any) -> Port:
-    """Read ``tensor(float)`` and a shape that names its free dimensions."""
-    kind = re.sub(r"^tensor\((\w+)\)$", r"\1", value.type)
-    dtype = {"float": "float32", "double": "float64"}.get(kind, kind)
-    # It reports a tensor of unknown rank like a scalar.
-    shape = tuple(size if isinstance(size, int) else None for size in value.shape)
-    return Port(dtype, shape or None)
 
 
 def _refusal(error: Exception) -> BackendError:

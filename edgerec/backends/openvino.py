@@ -6,17 +6,17 @@ import re
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
 from typing import Any
 
 from edgerec.backends.checked import CheckedSession
 from edgerec.backends.external_data import refuse_external_data
-from edgerec.backends.ports import Port, check_ports
+from edgerec.backends.ports import check_ports
 from edgerec.errors import BackendError, MissingDependency, UnsupportedOperator
 from edgerec.machine.threads import thread_budget
-from edgerec.values.signature import Array, Signature
+from edgerec.values.signature import Array, Input, Output, Signature
 
 __all__ = ["OpenVino"]
 
@@ -25,6 +25,8 @@ CONVERTER = "openvino.tools.ovc"
 SMALL_BYTES = 32768
 """Inputs up to this size are copied into a buffer that stays bound, which is quicker than binding
 the caller's."""
+Places = tuple[tuple[str, int | None], ...]
+"""Name and port of each tensor of a signature."""
 OPERATOR = re.compile(
     r"(?:No conversion rule found for operations|Conversion is failed for): (\S+)"
 )
@@ -46,6 +48,7 @@ class OpenVino:
     def open(self, graph: bytes, signature: Signature, *, threads: int = 1) -> CheckedSession:
         """Open a model; see the protocol."""
         refuse_external_data(graph)
+        check_ports(graph, signature)
         budget = thread_budget()
         granted = budget.lease(threads)
         lanes = budget.parallel(granted)
@@ -87,39 +90,35 @@ class OpenVinoEngine:
 
     def _open_lane(self) -> Lane:
         model = self._core.compile_model(self._graph, "CPU", self._settings)
-        inputs = [tensor.name for tensor in self._signature.inputs]
-        outputs = [tensor.name for tensor in self._signature.outputs]
-        check_ports(self._signature, _ports(model.inputs, inputs), _ports(model.outputs, outputs))
         return Lane(
             self._runtime.Tensor,
             model.create_infer_request(),
-            inputs=_places(model.inputs, inputs),
-            outputs=_places(model.outputs, outputs),
+            inputs=_places(model.inputs, self._signature.inputs),
+            outputs=_places(model.outputs, self._signature.outputs),
         )
 
 
 class Lane:
     """A compiled model's request and the buffers bound to it."""
 
-    def __init__(
-        self, tensor: Any, request: Any, *, inputs: Mapping[str, int], outputs: Mapping[str, int]
-    ) -> None:
+    def __init__(self, tensor: Any, request: Any, *, inputs: Places, outputs: Places) -> None:
         self._tensor = tensor
         self._request = request
-        self._places = tuple(inputs.values())
-        self._outputs = tuple(outputs.items())
+        self._inputs = inputs
+        self._outputs = outputs
         self._buffers: list[Array | None] = [None] * len(inputs)
 
     def run(self, arrays: Sequence[Array]) -> dict[str, Array]:
         """Bind the inputs, run, copy the outputs."""
-        for place, array in enumerate(arrays):
-            self._bind(place, array)
+        for (_, port), array in zip(self._inputs, arrays, strict=True):
+            if port is not None:
+                self._bind(port, array)
         request = self._request
         request.infer(share_outputs=True)
-        return {name: request.get_output_tensor(place).data.copy() for name, place in self._outputs}
+        return {name: request.get_output_tensor(port).data.copy() for name, port in self._outputs}
 
-    def _bind(self, place: int, array: Array) -> None:
-        buffer = self._buffers[place]
+    def _bind(self, port: int, array: Array) -> None:
+        buffer = self._buffers[port]
         if array.nbytes > SMALL_BYTES and array.flags.writeable:
             buffer = None  # the engine never writes to an input, but binds no read-only memory
         elif buffer is not None and buffer.shape == array.shape:
@@ -127,8 +126,8 @@ class Lane:
             return
         else:
             buffer = array = array.copy()
-        self._buffers[place] = buffer
-        self._request.set_input_tensor(self._places[place], self._tensor(array, shared_memory=True))
+        self._buffers[port] = buffer
+        self._request.set_input_tensor(port, self._tensor(array, shared_memory=True))
 
 
 def _runtime() -> ModuleType:
@@ -153,41 +152,20 @@ def _runtime() -> ModuleType:
 
 def _settings(threads: int) -> dict[str, Any]:
     return {
-        # One stream runs in the thread that calls; with more, every call is handed to another one.
-        "NUM_STREAMS": 1,
+        # Both run in the thread that calls and not, as more streams would, in one that must be
+        # woken. With one thread it has to be 0: then 1 loses errors, and a failed call returns
+        # what the call before it returned.
+        "NUM_STREAMS": 0 if threads == 1 else 1,
         "INFERENCE_NUM_THREADS": threads,
         "ENABLE_CPU_PINNING": False,  # other libraries use these cores as well
         "INFERENCE_PRECISION_HINT": "f32",  # some CPUs would silently compute in bfloat16
     }
 
 
-def _ports(values: Sequence[Any], wanted: Sequence[str]) -> dict[str, Port]:
-    """Read the ports by name; of a tensor's several names, those that the signature uses."""
-    found = {}
-    for value in values:
-        names = value.names & set(wanted) or {min(value.names)}
-        found.update(dict.fromkeys(names, _port(value)))
-    return found
-
-
-def _port(value: Any) -> Port:
-    shape = value.partial_shape
-    if shape.rank.is_dynamic:
-        return Port(_dtype(value), None)
-    sizes = (None if size.is_dynamic else size.get_length() for size in shape)
-    return Port(_dtype(value), tuple(sizes))
-
-
-def _dtype(value: Any) -> str:
-    return str(value.element_type.to_dtype().name)
-
-
-def _places(values: Sequence[Any], names: Sequence[str]) -> dict[str, int]:
-    """Find the place of each name."""
-    return {
-        name: next(place for place, value in enumerate(values) if name in value.names)
-        for name in names
-    }
+def _places(ports: Sequence[Any], tensors: Sequence[Input | Output]) -> Places:
+    """Find the port of each tensor; OpenVINO has none for an input that nothing uses."""
+    found = {name: place for place, port in enumerate(ports) for name in port.names}
+    return tuple((tensor.name, found.get(tensor.name)) for tensor in tensors)
 
 
 def _refusal(error: Exception) -> BackendError:

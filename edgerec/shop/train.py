@@ -6,12 +6,12 @@ same libraries makes the same models.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import torch
 from torch import nn
@@ -140,24 +140,20 @@ def _tell(name: str, epoch: Epoch) -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    sys.stderr.write(f"{text}\n")
 
 
-@click.command()
-@click.option(
-    "--out",
-    default=Path(__file__).parent / "models",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory for the four ONNX files.",
-)
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1))
-def main(out: Path, seed: int, threads: int) -> None:
+def main() -> None:
     """Train the shop's towers and ranker, and write them as ONNX."""
-    torch.set_num_threads(threads)
-    report = train_models(out, seed=seed)
-    click.echo(json.dumps(report))
+    parser = argparse.ArgumentParser(prog="python -m edgerec.shop.train", description=main.__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("models"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    report = train_models(arguments.out, seed=arguments.seed)
+    sys.stdout.write(f"{json.dumps(report)}\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

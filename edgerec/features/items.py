@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgerec.catalog.attributes import check_number
 from edgerec.catalog.items import Items
-from edgerec.errors import InvalidInput
+from edgerec.errors import InvalidInput, ValueRangeError
 from edgerec.features.hashing import buckets
 from edgerec.features.spec import FeatureSpec
 from edgerec.features.text import hash_texts, ngram_ids
 
-__all__ = ["brand_ids", "category_ids", "item_dense", "item_inputs"]
+__all__ = [
+    "brand_ids",
+    "category_ids",
+    "check_numbers",
+    "check_values",
+    "item_dense",
+    "item_inputs",
+]
 
 UNKNOWN = 1
+LARGEST = float(np.finfo(np.float32).max)
 
 
-def item_inputs(spec: FeatureSpec, items: Items) -> dict[str, NDArray[np.generic]]:
+def item_inputs(spec: FeatureSpec, items: Items) -> dict[str, NDArray[Any]]:
     """Prepare ``items`` for an item tower.
 
     Returns
@@ -51,6 +61,34 @@ def item_dense(spec: FeatureSpec, items: Items) -> NDArray[np.float32]:
     return np.stack(columns, axis=1) if columns else np.zeros((len(items), 0), np.float32)
 
 
+def check_numbers(spec: FeatureSpec, items: Items) -> None:
+    """Raise unless models can be given the numbers of every item.
+
+    Raises
+    ------
+    ValueRangeError
+        A price is negative, or a number does not fit float32; the message names the item.
+    """
+    for name in {"price", *spec.dense} & set(items.columns):
+        column = np.asarray(items.columns[name], np.float64)
+        low = 0.0 if name == "price" else -LARGEST
+        wrong = np.flatnonzero(~((column >= low) & (column <= LARGEST)))
+        if wrong.size:
+            place = int(wrong[0])
+            check_values(spec, {name: float(column[place])}, f"item {items.ids[place]!r}")
+
+
+def check_values(spec: FeatureSpec, values: Mapping[str, object], where: str) -> None:
+    """:func:`check_numbers` for some attributes of one item; ``where`` begins the message."""
+    for name in {"price", *spec.dense} & set(values):
+        value = check_number(values[name], f"{where}: {name}")
+        if abs(value) > LARGEST or (name == "price" and value < 0):
+            low = "0" if name == "price" else f"{-LARGEST:.3g}"
+            raise ValueRangeError(
+                f"{where}: {name} must lie in [{low}, {LARGEST:.3g}], got {value:g}"
+            )
+
+
 def category_ids(spec: FeatureSpec, names: Sequence[str]) -> NDArray[np.int64]:
     """Return the id of each category, (n,) int64 in [1, len(spec.categories) + 2)."""
     ids = {name: place + 2 for place, name in enumerate(spec.categories)}
@@ -72,7 +110,7 @@ def _texts(items: Items, name: str) -> Sequence[str]:
     return column
 
 
-def _column(items: Items, name: str) -> NDArray[np.generic] | tuple[str, ...]:
+def _column(items: Items, name: str) -> NDArray[Any] | tuple[str, ...]:
     if name not in items.columns:
         raise InvalidInput(
             f"the features want an attribute {name!r}; the items have "

@@ -39,7 +39,7 @@ class Stream(IntEnum):
 
 
 def draw(stream: Stream, index: ArrayLike, number: ArrayLike = 0) -> Hashes:
-    """64 random bits for each ``index`` and ``number`` (broadcast, >= 0), uint64."""
+    """Give 64 random bits for each ``index`` and ``number`` (arrays >= 0, broadcast), uint64."""
     start = np.asarray(index).astype(np.uint64) * np.uint64(GOLDEN) + np.uint64(int(stream))
     return mix64(mix64(start) + np.asarray(number).astype(np.uint64) * np.uint64(SILVER))
 

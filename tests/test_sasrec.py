@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgerec.backends.registry import BACKEND_NAMES, backend
-from edgerec.errors import ValueRangeError
+from edgerec.errors import ShapeError, ValueRangeError
 
 torch = pytest.importorskip("torch", reason='needs PyTorch: pip install "edgerec[train]"')
 
@@ -89,6 +89,11 @@ def test_order_and_distance_matter() -> None:
     with torch.no_grad():
         turned = model(items.flip(1))[:, -1]
         assert not torch.allclose(model(items)[:, -1], turned, atol=1e-3)
+
+
+def test_a_sequence_that_is_too_long_is_refused() -> None:
+    with pytest.raises(ShapeError, match="at most 12"):
+        model_of()(items_of(MAX_LENGTH + 1))
 
 
 def test_scores_are_products_with_the_rows_of_the_catalogue() -> None:

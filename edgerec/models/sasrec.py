@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from edgerec.errors import ValueRangeError
+from edgerec.errors import ShapeError, ValueRangeError
 from edgerec.values.signature import Input, Kind, Meaning, Output, Role, Signature
 
 __all__ = ["FIRST_ITEM", "SASRec", "SASRecSettings", "export_form", "signature"]
@@ -113,7 +113,15 @@ class SASRec(nn.Module):
         torch.Tensor
             (n, length, dim) float32; position ``i`` depends on ``items[:, : i + 1]`` alone, so that
             the padding on the right changes nothing before it.
+
+        Raises
+        ------
+        ShapeError
+            Longer than ``max_length``.
         """
+        if items.shape[1] > self.settings.max_length:
+            limit = self.settings.max_length
+            raise ShapeError(f"at most {limit} items a sequence, got {items.shape[1]}: cut it")
         x = self.dropout(self.items(items))
         for block in self.blocks:
             x = block(x)

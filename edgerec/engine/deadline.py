@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf, isinf, isnan
 
 from edgerec.errors import DeadlineExceeded, ValueRangeError
 
@@ -12,21 +13,30 @@ __all__ = ["Deadline", "Stages"]
 
 
 class Deadline:
-    """When an answer is due; without a limit it never is.
+    """When an answer is due.
+
+    Parameters
+    ----------
+    ms : float > 0, optional
+        Milliseconds from now; None or infinity for no limit.
 
     Raises
     ------
     ValueRangeError
-        ``ms`` is not above zero.
+        ``ms`` is not a number above zero.
     """
 
     __slots__ = ("_due_ns", "_ms")
 
     def __init__(self, ms: float | None) -> None:
-        if ms is not None and not ms > 0:
+        given: object = inf if ms is None else ms
+        if isinstance(given, bool) or not isinstance(given, int | float) or isnan(given):
+            raise ValueRangeError(f"deadline_ms must be a number of milliseconds, got {ms!r}")
+        if not given > 0:
             raise ValueRangeError(f"deadline_ms must be above 0, got {ms}")
-        self._ms = ms
-        self._due_ns = None if ms is None else time.perf_counter_ns() + int(ms * 1e6)
+        self._ms = given
+        limited = given < LONGEST_MS and not isinf(given)
+        self._due_ns = time.perf_counter_ns() + int(given * 1e6) if limited else None
 
     @property
     def limited(self) -> bool:
@@ -36,7 +46,7 @@ class Deadline:
     def remaining_us(self) -> float:
         """Microseconds left; negative when late, infinite without a limit."""
         if self._due_ns is None:
-            return float("inf")
+            return inf
         return (self._due_ns - time.perf_counter_ns()) / 1000
 
     def require(self, stage: str) -> None:
@@ -46,6 +56,10 @@ class Deadline:
                 f"the deadline of {self._ms} ms was over before {stage} could start; "
                 "give the request more time, or ask for fewer items"
             )
+
+
+LONGEST_MS = 1e12
+"""Thirty years; what lies beyond is no limit."""
 
 
 class Stages:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, overload
 
 from edgerec.backends.session import Session
 from edgerec.bundle.reader import Bundle, open_bundle
 from edgerec.catalog.catalog import Catalog
-from edgerec.catalog.items import Items
-from edgerec.engine.cascade import Pace
-from edgerec.engine.golden import Replay, replay, replay_inputs
+from edgerec.engine import changes
+from edgerec.engine.asking import Asking
+from edgerec.engine.golden import Replay, ask, replay, replay_inputs
 from edgerec.engine.models import ShippedModel, open_session, read_models, warnings_for
-from edgerec.engine.parts import Parts, Settings, encode_items, with_defaults
 from edgerec.engine.rank import rank
 from edgerec.engine.recommend import recommend
 from edgerec.engine.search import search
+from edgerec.engine.serving import Serving, Settings
 from edgerec.engine.similar import similar
 from edgerec.engine.single_model import rank_inputs
 from edgerec.engine.visitors import Visitors
-from edgerec.errors import EngineClosed, InvalidInput
+from edgerec.errors import BundleCorruptError, BundleError, EngineClosed, InvalidInput
 from edgerec.features.spec import FeatureSpec
 from edgerec.features.text import Vocabulary
 from edgerec.machine.threads import thread_budget
@@ -31,7 +32,8 @@ from edgerec.values.where import Where
 
 __all__ = ["Engine", "open"]
 
-Key = TypeVar("Key")
+UNREADABLE = (InvalidInput, LookupError, TypeError, ValueError, AttributeError)
+"""What reading a manifest raises whose hashes are right and whose contents are not."""
 
 
 def open(path: str | Path, *, threads: int | None = None) -> Engine:
@@ -53,27 +55,39 @@ def open(path: str | Path, *, threads: int | None = None) -> Engine:
     BundleNotFound, BundleVersionError, BundleCorruptError
         There is no bundle, or it cannot be used; an engine that is open already stays as it was.
     """
-    bundle = open_bundle(Path(path))
-    budget = thread_budget(threads)
+    bundle = open_bundle(path)
+    try:
+        return _engine(bundle, thread_budget(threads).threads)
+    except BundleError:
+        raise
+    except UNREADABLE as error:
+        raise BundleCorruptError(
+            f"{bundle.path}/manifest.json: the sections do not make an engine: {error!r}"
+        ) from error
+
+
+def _engine(bundle: Bundle, threads: int) -> Engine:
     models = read_models(bundle)
     sessions = {
-        name: open_session(bundle, model, threads=min(model.plan.budget.threads, budget.threads))
-        for name, model in models.items()
+        name: open_session(bundle, model, threads=threads) for name, model in models.items()
     }
-    parts = _parts(bundle, sessions) if bundle.section("kind") == "shop" else None
-    return Engine(bundle, models, sessions, parts, threads=budget.threads)
+    shop = bundle.section("kind") == "shop"
+    if not shop and len(sessions) != 1:
+        raise BundleCorruptError(f"{bundle.path} is of one model, and holds {len(sessions)}")
+    serving = _serving(bundle, sessions) if shop else None
+    return Engine(bundle, models, sessions, serving, threads=threads)
 
 
-def _parts(bundle: Bundle, sessions: Mapping[str, Session]) -> Parts:
+def _serving(bundle: Bundle, sessions: Mapping[str, Session]) -> Serving:
     catalog = Catalog.read(bundle)
-    return Parts(
+    return Serving(
         version=bundle.version,
         catalog=catalog,
         retriever=Retriever.read(bundle, catalog),
         spec=FeatureSpec.from_dict(bundle.section("features")),
         vocabulary=Vocabulary.from_bytes(bundle.read("features/words.txt")),
-        visitors=Visitors.read(bundle),
-        settings=Settings.from_dict(bundle.section("settings")),
+        visitors=Visitors.read(bundle, catalog.snapshot().rows),
+        settings=Settings(**bundle.section("settings")),
         sessions=sessions,
     )
 
@@ -90,16 +104,15 @@ class Engine:
         bundle: Bundle,
         models: Mapping[str, ShippedModel],
         sessions: Mapping[str, Session],
-        parts: Parts | None,
+        serving: Serving | None,
         *,
         threads: int,
     ) -> None:
         self._bundle = bundle
         self._models = models
         self._sessions = sessions
-        self._shop_parts = parts
+        self._shop = serving
         self._threads = threads
-        self._pace = Pace()
         self._closed = False
 
     @property
@@ -163,20 +176,12 @@ class Engine:
         DeadlineExceeded
             The time was over before the work could start.
         """
-        parts = self._parts("recommend")
-
-        def one(who: str | None) -> Results:
-            return recommend(
-                parts,
-                self._pace,
-                user=who,
-                history=history,
-                k=k,
-                where=where,
-                deadline_ms=deadline_ms,
-            )
-
-        return _each(one, user) if isinstance(user, list) else one(user)
+        serving = self._serving("recommend")
+        if not isinstance(user, list):
+            return recommend(serving, Asking(user, history, k, where, deadline_ms))
+        if history is not None:
+            raise InvalidInput("history belongs to one visitor: give a list of users without it")
+        return [recommend(serving, Asking(who, None, k, where, deadline_ms)) for who in user]
 
     @overload
     def search(
@@ -215,21 +220,11 @@ class Engine:
         Words that the shop has never seen are answered by their parts and counted in
         ``unknown["words"]``. Arguments and errors are those of :meth:`recommend`.
         """
-        parts = self._parts("search")
-
-        def one(text: str) -> Results:
-            return search(
-                parts,
-                self._pace,
-                text,
-                user=user,
-                history=history,
-                k=k,
-                where=where,
-                deadline_ms=deadline_ms,
-            )
-
-        return _each(one, query) if isinstance(query, list) else one(query)
+        serving = self._serving("search")
+        asking = Asking(user, history, k, where, deadline_ms)
+        if not isinstance(query, list):
+            return search(serving, query, asking)
+        return [search(serving, text, asking) for text in query]
 
     def rank(
         self,
@@ -254,26 +249,47 @@ class Engine:
             ``unknown["candidates"]``.
         k : int, optional
             All of them where it is absent.
+        deadline_ms : float > 0, optional
+            Where time runs out fewer candidates are ranked, the first ones; ``cut`` says so.
 
         In a bundle of one model ``request`` holds the model's user, query and context inputs, and
         ``features`` its item and pair inputs, as arrays.
+
+        Returns
+        -------
+        Results
+            Equal scores in the order of ``candidates``.
+
+        Raises
+        ------
+        InvalidInput, DeadlineExceeded
+            As :meth:`recommend`.
         """
-        if self._closed or self._shop_parts is not None:
+        if self._closed or self._shop is not None:
+            serving = self._serving("rank")
             return rank(
-                self._parts("rank"),
-                self._pace,
-                request,
-                candidates,
-                features=features,
-                k=k,
-                deadline_ms=deadline_ms,
+                serving, request, candidates, features=features, k=k, deadline_ms=deadline_ms
             )
         (session,) = self._sessions.values()
-        return rank_inputs(session, self.version, request, candidates, features=features, k=k)
+        return rank_inputs(
+            session,
+            self.version,
+            request,
+            candidates,
+            features=features,
+            k=k,
+            deadline_ms=deadline_ms,
+        )
 
     def similar(self, item: str, *, k: int = 10, where: Where | None = None) -> Results:
-        """Items whose vectors are nearest to that of ``item``, which is left out."""
-        return similar(self._parts("similar"), item, k=k, where=where)
+        """Items whose vectors are nearest to that of ``item``, which is left out.
+
+        Raises
+        ------
+        InvalidInput
+            There is no such item, or an argument cannot be used.
+        """
+        return similar(self._serving("similar"), item, Asking(k=k, where=where))
 
     def upsert(self, items: Sequence[Mapping[str, Any]]) -> Change:
         """Add or replace items; the next request sees them.
@@ -281,47 +297,65 @@ class Engine:
         Parameters
         ----------
         items : sequence of records
-            With ``id`` and the catalogue's attributes; a new item's popularity may be left out.
-        """
-        parts = self._parts("upsert")
-        if isinstance(items, Mapping | str):
-            raise InvalidInput(f"upsert takes a list of records, got {type(items).__name__}")
-        schema = parts.catalog.snapshot().schema
-        batch = Items.from_records(with_defaults(items, parts.settings), schema)
-        vectors = encode_items(parts.sessions["item_tower"], parts.spec, batch)
-        return Change(parts.catalog.upsert(batch, vectors))
+            With ``id`` and the catalogue's attributes. Where the popularity is left out an item
+            keeps the one it has; a new one has none yet.
 
-    def update(self, item: str, **attributes: Any) -> Change:
-        """Change attributes of one item without touching its vector."""
-        return Change(self._parts("update").catalog.update(item, **attributes))
+        Raises
+        ------
+        InvalidInput
+            A record cannot be used; then nothing changes.
+        """
+        return changes.upsert(self._serving("upsert"), items)
+
+    def update(self, item: str, /, **attributes: Any) -> Change:
+        """Change attributes of one item, such as price and stock, without touching its vector.
+
+        Raises
+        ------
+        InvalidInput
+            There is no such item, a value cannot be used, or the vector is made of the attribute.
+        UnknownAttribute
+            The catalogue does not have it.
+        """
+        return changes.update(self._serving("update"), item, attributes)
 
     def delete(self, ids: Sequence[str]) -> Change:
         """Remove items; ids that are not there are counted in ``unknown``."""
-        sequence, unknown = self._parts("delete").catalog.delete(ids)
-        return Change(sequence, unknown)
+        return changes.delete(self._serving("delete"), ids)
 
     def items(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The attributes of known items, in the order of ``ids``."""
-        snapshot = self._parts("items").catalog.snapshot()
-        rows, _ = snapshot.rows_of(ids)
+        given: object = ids
+        if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+            raise InvalidInput(f"items takes a list of item ids, got {given!r}")
+        snapshot = self._serving("items").catalog.snapshot()
+        rows, _ = snapshot.rows_of(given)
         return [snapshot.record(int(row)) for row in rows]
 
     def history(self, user: str) -> list[str]:
         """Items that a user is known to have touched and that are still there, oldest first."""
-        parts = self._parts("history")
-        snapshot = parts.catalog.snapshot()
-        visitor = parts.visitors.find(snapshot, user, None, limit=parts.spec.history_length)
-        ids = snapshot.ids(visitor.rows)
-        return [identifier for identifier in ids if snapshot.row(identifier) is not None]
+        serving = self._serving("history")
+        snapshot = serving.catalog.snapshot()
+        visitor = serving.visitors.find(snapshot, user, None, limit=serving.spec.history_length)
+        return list(snapshot.ids(visitor.rows))
 
     def verify(self) -> Replay:
-        """Ask the golden requests again; QualityLost where the answers changed."""
+        """Ask the golden requests again, of the catalogue as it was built.
+
+        Raises
+        ------
+        QualityLost
+            The answers changed.
+        """
         self._require_open()
         golden = self._bundle.section("golden")
-        if self._shop_parts is None:
+        if self._shop is None:
             (session,) = self._sessions.values()
             return replay_inputs(self._bundle, session, golden)
-        return replay(self._ask, golden)
+        catalog = Catalog.read(self._bundle)
+        retriever = Retriever.read(self._bundle, catalog)
+        built = replace(self._shop, catalog=catalog, retriever=retriever)
+        return replay(lambda request: ask(built, request), golden)
 
     def warm(self) -> Self:
         """Build every session now, in this process; returns the engine."""
@@ -333,8 +367,8 @@ class Engine:
     def info(self) -> dict[str, Any]:
         """What is open here, JSON-ready: version, models, catalogue, threads, warnings."""
         self._require_open()
-        parts = self._shop_parts
-        snapshot = parts.catalog.snapshot() if parts else None
+        serving = self._shop
+        snapshot = serving.catalog.snapshot() if serving else None
         return {
             "version": self.version,
             "path": str(self._bundle.path),
@@ -342,8 +376,8 @@ class Engine:
             "models": {name: m.plan.chosen.variant.label for name, m in self._models.items()},
             "items": snapshot.live if snapshot else 0,
             "sequence": snapshot.sequence if snapshot else 0,
-            "users": len(parts.visitors) if parts else 0,
-            "strategy": parts.retriever.strategy.to_dict() if parts else None,
+            "users": len(serving.visitors) if serving else 0,
+            "strategy": serving.retriever.strategy.to_dict() if serving else None,
             "warnings": [w for model in self._models.values() for w in warnings_for(model)],
         }
 
@@ -366,28 +400,16 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _ask(self, request: Mapping[str, Any]) -> Results:
-        history: list[str] | None = request.get("history")
-        k: int = request["k"]
-        if request["task"] == "search":
-            query: str = request["query"]
-            return self.search(query, history=history, k=k)
-        return self.recommend(history=history, k=k)
-
-    def _parts(self, task: str) -> Parts:
+    def _serving(self, task: str) -> Serving:
         self._require_open()
-        if self._shop_parts is None:
+        if self._shop is None:
             raise InvalidInput(
                 f"{task} needs a catalogue; this bundle holds the model "
                 f"{', '.join(self._models)} alone and answers rank. Build a shop's bundle with "
                 "`edgerec build recipe.toml`"
             )
-        return self._shop_parts
+        return self._shop
 
     def _require_open(self) -> None:
         if self._closed:
             raise EngineClosed("this engine is closed; open the bundle again")
-
-
-def _each(one: Callable[[Key], Results], keys: Sequence[Key]) -> list[Results]:
-    return [one(key) for key in keys]

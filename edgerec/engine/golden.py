@@ -11,11 +11,15 @@ import numpy as np
 from edgerec.backends.session import Session
 from edgerec.bundle.reader import Bundle
 from edgerec.bundle.writer import BundleWriter
+from edgerec.engine.asking import Asking
+from edgerec.engine.recommend import recommend
+from edgerec.engine.search import search
+from edgerec.engine.serving import Serving
 from edgerec.errors import QualityLost
 from edgerec.values.results import Results
 from edgerec.values.signature import Arrays
 
-__all__ = ["Replay", "golden_requests", "replay", "replay_inputs", "write_golden_inputs"]
+__all__ = ["Replay", "ask", "golden_requests", "replay", "replay_inputs", "write_golden_inputs"]
 
 Ask = Callable[[Mapping[str, Any]], Results]
 OUTPUT_TOLERANCE = 0.01
@@ -31,9 +35,19 @@ class Replay:
     overlap: float
 
 
-def golden_requests(ask: Ask, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def ask(serving: Serving, request: Mapping[str, Any]) -> Results:
+    """Answer ``{"task": "recommend", "history": …, "k": …}``, or "search" with a "query"."""
+    asking = Asking(history=request["history"], k=request["k"])
+    if request["task"] == "search":
+        return search(serving, request["query"], asking)
+    return recommend(serving, asking)
+
+
+def golden_requests(
+    serving: Serving, requests: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """Requests with the ids that answer them now, JSON-ready."""
-    return [{"request": dict(request), "ids": list(ask(request).ids)} for request in requests]
+    return [{"request": dict(r), "ids": list(ask(serving, r).ids)} for r in requests]
 
 
 def replay(ask: Ask, golden: Sequence[Mapping[str, Any]]) -> Replay:
@@ -84,10 +98,10 @@ def replay_inputs(bundle: Bundle, session: Session, golden: Mapping[str, Sequenc
     outputs = session.run({name: bundle.array(f"golden/inputs/{place}") for place, name in names})
     for place, name in enumerate(golden["outputs"]):
         now, then = outputs[name], bundle.array(f"golden/outputs/{place}")
-        apart = float(np.abs(now - then).max(initial=0.0))
-        if now.shape != then.shape or apart > OUTPUT_TOLERANCE * float(np.abs(then).max(initial=1)):
+        limit = OUTPUT_TOLERANCE * float(np.abs(then).max(initial=1))
+        if now.shape != then.shape or not np.allclose(now, then, rtol=0, atol=limit):
             raise QualityLost(
-                f"golden request: output {name!r} differs by {apart:.3g} from that at build time; "
-                "compile the model again here"
+                f"golden request: output {name!r} is not what it was at build time, within "
+                f"{limit:.3g}; compile the model again here"
             )
     return Replay(1, 1.0)

@@ -2,141 +2,115 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgerec.catalog.items import Items
 from edgerec.catalog.snapshot import Snapshot
-from edgerec.engine.cascade import (
-    MAX_K,
-    Candidates,
-    Pace,
-    Request,
-    check_k,
-    query_vector,
-    rank_candidates,
-    user_vector,
-)
-from edgerec.engine.deadline import Deadline, Stages
-from edgerec.engine.parts import Parts, encode_items, with_defaults
-from edgerec.engine.search import check_query
-from edgerec.errors import InvalidInput, LimitExceeded
-from edgerec.features.items import item_dense
+from edgerec.engine.asking import Asking, Request, begin, check_candidates, check_query
+from edgerec.engine.candidates import Candidates
+from edgerec.engine.cascade import rank_candidates
+from edgerec.engine.changes import new_items
+from edgerec.engine.serving import Serving
+from edgerec.errors import InvalidInput
 from edgerec.kernels.topk import top_k
 from edgerec.values.results import Results
 
 __all__ = ["rank"]
 
 REQUEST_KEYS = frozenset({"user", "history", "query"})
+Records = Mapping[str, Mapping[str, Any]]
 
 
 def rank(
-    parts: Parts,
-    pace: Pace,
+    serving: Serving,
     request: Mapping[str, Any],
     candidates: Sequence[str],
     *,
-    features: Mapping[str, Mapping[str, Any]] | None,
+    features: Records | None,
     k: int | None,
     deadline_ms: float | None,
 ) -> Results:
     """See :meth:`edgerec.engine.engine.Engine.rank`."""
-    wanted = _checked(request, candidates)
-    deadline, stages, snapshot = Deadline(deadline_ms), Stages(), parts.catalog.snapshot()
-    given = {name: record for name, record in (features or {}).items() if name in set(wanted)}
-    with stages.stage("features"):
-        visitor = parts.visitors.find(
-            snapshot,
-            request.get("user"),
-            request.get("history"),
-            limit=parts.spec.history_length,
-        )
-        profile = parts.profile(snapshot, visitor.rows)
-        ids, described = _described(parts, snapshot, wanted, given)
-    unknown = dict(visitor.unknown) if {"user", "history"} & set(request) else {}
-    if len(wanted) > len(ids):
-        unknown["candidates"] = len(wanted) - len(ids)
-    with stages.stage("encode"):
-        who = user_vector(parts, profile)
-        query = request.get("query")
-        typed = None if query is None else query_vector(parts, query)
-    limit = len(wanted) if k is None else check_k(k)
-    state = Request(snapshot, limit, profile, typed, deadline, stages, unknown=unknown)
+    query = _check_request(request)
+    wanted = check_candidates(candidates)
+    asking = Asking(
+        user=request.get("user"),
+        history=request.get("history"),
+        k=len(wanted) if k is None else k,
+        deadline_ms=deadline_ms,
+    )
+    state = begin(serving, asking)
+    with state.stages.stage("features"):
+        described = _described(serving, state.snapshot, features, frozenset(wanted))
+        ids, items = _known(serving, state.snapshot, wanted, described)
+    if len(ids) < len(wanted):
+        state.unknown["candidates"] = len(wanted) - len(ids)
     if not ids:
-        return state.results(parts, (), np.zeros(0, np.float32))
-    deadline.require("the ranker")
-    with stages.stage("rank"):
-        scores = rank_candidates(parts, state, who, described, pace)
-        best, scores = top_k(scores, min(limit, len(ids)))
-    return state.results(parts, [ids[place] for place in best], scores)
+        return state.results((), np.zeros(0, np.float32), serving.version)
+    state.deadline.require("the ranker")
+    return _ranked(serving, state, ids, items, query)
 
 
-def _checked(request: Mapping[str, Any], candidates: Sequence[str]) -> list[str]:
+def _ranked(
+    serving: Serving, state: Request, ids: list[str], items: Candidates, query: str | None
+) -> Results:
+    with state.stages.stage("encode"):
+        user = serving.user_vector(state.history)
+        typed = None if query is None else serving.query_vector(query)
+    affordable = max(1, serving.pace.affordable(state.deadline, len(ids)))
+    if affordable < len(ids):
+        state.cut.append(f"rank: {affordable} of {len(ids)} candidates")
+        items = items.take(np.arange(affordable))
+    with state.stages.stage("rank"):
+        start = time.perf_counter_ns()
+        scores = rank_candidates(serving, state, items, user=user, query=typed)
+        serving.pace.learn(affordable, (time.perf_counter_ns() - start) / 1000)
+        best, scores = top_k(scores, min(state.k, affordable))
+    return state.results([ids[place] for place in best], scores, serving.version)
+
+
+def _check_request(request: Mapping[str, Any]) -> str | None:
+    """The query of a request that can be used."""
     asked: object = request
     if not isinstance(asked, Mapping) or not set(asked) <= REQUEST_KEYS:
         raise InvalidInput(
             f"a request is a mapping with some of {', '.join(sorted(REQUEST_KEYS))}, "
             f"got {request!r}"
         )
-    if request.get("query") is not None:
-        check_query(request["query"])
-    if isinstance(candidates, str) or not isinstance(candidates, Sequence):
-        raise InvalidInput(f"candidates is a list of item ids, got {candidates!r}")
-    if not 1 <= len(candidates) <= MAX_K:
-        raise LimitExceeded(f"rank takes 1 to {MAX_K} candidates, got {len(candidates)}")
-    return list(dict.fromkeys(candidates))
+    query = asked.get("query")
+    return None if query is None else check_query(query)
 
 
 def _described(
-    parts: Parts, snapshot: Snapshot, wanted: list[str], given: Mapping[str, Mapping[str, Any]]
+    serving: Serving, snapshot: Snapshot, features: Records | None, wanted: frozenset[str]
+) -> Items | None:
+    """The candidates that the caller describes."""
+    given: object = {} if features is None else features
+    if not isinstance(given, Mapping):
+        raise InvalidInput(f"features maps item ids to records, got {features!r}")
+    records = []
+    for name, record in given.items():
+        if not isinstance(record, Mapping) or record.get("id", name) != name:
+            raise InvalidInput(f"features[{name!r}] is a record of that item, got {record!r}")
+        if name in wanted:
+            records.append({**record, "id": name})
+    return new_items(serving, snapshot, records) if records else None
+
+
+def _known(
+    serving: Serving, snapshot: Snapshot, wanted: list[str], described: Items | None
 ) -> tuple[list[str], Candidates]:
-    """The candidates that can be ranked, in the caller's order, and their features."""
-    looked_up = [i for i in wanted if i not in given and snapshot.row(i) is not None]
-    rows, _ = snapshot.rows_of(looked_up)
-    found = Candidates.of(parts, snapshot, rows)
-    if not given:
-        return looked_up, found
-    records = [{"id": name, **record} for name, record in given.items()]
-    items = Items.from_records(with_defaults(records, parts.settings), snapshot.schema)
-    both = _joined(found, _from_items(parts, snapshot, items))
-    ids = [*looked_up, *items.ids]
-    places = {name: place for place, name in enumerate(ids)}
-    order = np.array([places[name] for name in wanted if name in places])
-    return [ids[place] for place in order], _taken(both, order)
-
-
-def _from_items(parts: Parts, snapshot: Snapshot, items: Items) -> Candidates:
-    return Candidates(
-        encode_items(parts.sessions["item_tower"], parts.spec, items),
-        item_dense(parts.spec, items),
-        snapshot.codes("category", _words(items, "category")),
-        snapshot.codes("brand", _words(items, "brand")),
-        np.asarray(items.columns["price"], np.float64),
-    )
-
-
-def _words(items: Items, name: str) -> tuple[str, ...]:
-    return tuple(str(word) for word in items.columns[name])
-
-
-def _joined(first: Candidates, second: Candidates) -> Candidates:
-    return Candidates(
-        np.concatenate([first.vectors, second.vectors]),
-        np.concatenate([first.dense, second.dense]),
-        np.concatenate([first.categories, second.categories]),
-        np.concatenate([first.brands, second.brands]),
-        np.concatenate([first.prices, second.prices]),
-    )
-
-
-def _taken(candidates: Candidates, order: NDArray[np.int64]) -> Candidates:
-    return Candidates(
-        candidates.vectors[order],
-        candidates.dense[order],
-        candidates.categories[order],
-        candidates.brands[order],
-        candidates.prices[order],
-    )
+    """The candidates that can be ranked, in the caller's order; a description wins."""
+    given = set() if described is None else set(described.ids)
+    rows, _ = snapshot.rows_of([name for name in wanted if name not in given])
+    ids, items = list(snapshot.ids(rows)), Candidates.of_rows(serving.spec, snapshot, rows)
+    if described is None:
+        return ids, items
+    items = items.joined(Candidates.of_items(serving, snapshot, described))
+    places = {name: place for place, name in enumerate([*ids, *described.ids])}
+    order = [name for name in wanted if name in places]
+    return order, items.take(np.array([places[name] for name in order], np.int64))

@@ -2,51 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from edgerec.engine.cascade import Pace, Request, answer, check_k, user_vector
-from edgerec.engine.deadline import Deadline, Stages
-from edgerec.engine.parts import Parts
+from edgerec.catalog.bitmaps import Eligible
+from edgerec.engine.asking import Asking, Request, begin
+from edgerec.engine.cascade import answer
+from edgerec.engine.serving import Serving
 from edgerec.kernels.topk import top_k
 from edgerec.values.results import Results
-from edgerec.values.where import Where, parse_where
 
 __all__ = ["recommend"]
 
 
-def recommend(
-    parts: Parts,
-    pace: Pace,
-    *,
-    user: str | None,
-    history: Sequence[str] | None,
-    k: int,
-    where: Where | None,
-    deadline_ms: float | None,
-) -> Results:
+def recommend(serving: Serving, asking: Asking) -> Results:
     """See :meth:`edgerec.engine.engine.Engine.recommend`."""
-    k, condition = check_k(k), parse_where(where)
-    deadline, stages, snapshot = Deadline(deadline_ms), Stages(), parts.catalog.snapshot()
-    with stages.stage("features"):
-        visitor = parts.visitors.find(snapshot, user, history, limit=parts.spec.history_length)
-        profile = parts.profile(snapshot, visitor.rows)
-        request = Request(snapshot, k, profile, None, deadline, stages, unknown=visitor.unknown)
-        exclude = visitor.rows if parts.settings.exclude_history else None
-        eligible = snapshot.eligible(condition, exclude)
-    if not len(profile):
-        return _popular(parts, request, eligible.bitmap)
-    deadline.require("the user tower")
-    with stages.stage("encode"):
-        vector = user_vector(parts, profile)
-    return answer(parts, request, vector, vector, eligible, pace)
+    request = begin(serving, asking)
+    with request.stages.stage("features"):
+        exclude = request.visitor.touched if serving.settings.exclude_history else None
+        eligible = request.snapshot.eligible(request.condition, exclude)
+    if not len(request.history):
+        return _popular(serving, request, eligible)
+    request.deadline.require("the user tower")
+    with request.stages.stage("encode"):
+        user = serving.user_vector(request.history)
+    return answer(serving, request, user=user, query=None, eligible=eligible)
 
 
-def _popular(parts: Parts, request: Request, eligible: np.ndarray) -> Results:
+def _popular(serving: Serving, request: Request, eligible: Eligible) -> Results:
     """What most people like, for a visitor about whom nothing is known."""
+    request.deadline.require("the popular items")
     with request.stages.stage("retrieve"):
-        popularity = request.snapshot.column(parts.settings.popularity).astype(np.float32)
-        rows, scores = top_k(popularity, request.k, eligible=eligible)
+        popularity = request.snapshot.column(serving.settings.popularity).astype(np.float32)
+        rows, scores = top_k(popularity, request.k, eligible=eligible.bitmap)
     request.fallback.append("popularity")
-    return request.results(parts, request.snapshot.ids(rows), scores)
+    return request.results(request.snapshot.ids(rows), scores, serving.version)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from edgerec.engine.cascade import Request, check_k
-from edgerec.engine.deadline import Deadline, Stages
-from edgerec.engine.parts import Parts
+from edgerec.engine.asking import Asking, begin
+from edgerec.engine.serving import Serving
 from edgerec.errors import InvalidInput
-from edgerec.features.pairs import HistoryProfile
 from edgerec.values.results import Results
-from edgerec.values.where import Where, parse_where
 
 __all__ = ["similar"]
 
 
-def similar(parts: Parts, item: str, *, k: int, where: Where | None) -> Results:
+def similar(serving: Serving, item: str, asking: Asking) -> Results:
     """See :meth:`edgerec.engine.engine.Engine.similar`."""
-    k, condition, stages = check_k(k), parse_where(where), Stages()
-    snapshot = parts.catalog.snapshot()
+    request = begin(serving, asking)
+    snapshot = request.snapshot
     rows, unknown = snapshot.rows_of([item])
     if unknown:
         raise InvalidInput(f"no item {item!r} in the catalogue; upsert it first")
-    with stages.stage("retrieve"):
-        eligible = snapshot.eligible(condition, rows)
-        hits = parts.retriever.search(snapshot, snapshot.vectors_of(rows)[0], k, eligible=eligible)
-    request = Request(
-        snapshot, k, HistoryProfile.empty(parts.spec.dim), None, Deadline(None), stages
-    )
-    return request.results(parts, snapshot.ids(hits.rows), hits.scores)
+    with request.stages.stage("retrieve"):
+        eligible = snapshot.eligible(request.condition, rows)
+        vector = snapshot.vectors_of(rows)[0]
+        hits = serving.retriever.search(snapshot, vector, request.k, eligible=eligible)
+    return request.results(snapshot.ids(hits.rows), hits.scores, serving.version)

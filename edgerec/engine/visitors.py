@@ -13,18 +13,24 @@ from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog.identifiers import Identifiers
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.catalog.strings import Strings
-from edgerec.errors import InvalidInput, LimitExceeded
+from edgerec.errors import BundleCorruptError, InvalidInput, LimitExceeded
 
 __all__ = ["Visitor", "Visitors"]
 
 MAX_HISTORY = 10_000
+NOBODY = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visitor:
-    """Who asks: the rows of the items they touched, oldest first, and what was not known."""
+    """Who asks.
+
+    ``rows`` (m,) int32 are the latest items they touched, oldest first; ``touched`` all of them;
+    ``unknown`` counts what was named and is not known.
+    """
 
     rows: NDArray[np.int32]
+    touched: NDArray[np.int32]
     unknown: dict[str, int] = field(default_factory=dict)
 
 
@@ -65,7 +71,8 @@ class Visitors:
     ) -> Visitor:
         """Who asks: ``history`` where it is given, else what is known of ``user``.
 
-        The last ``limit`` items count. A user or an item nobody knows is counted, not an error.
+        The last ``limit`` known items count. A user or an item that nobody knows is counted and
+        no error.
 
         Raises
         ------
@@ -74,18 +81,18 @@ class Visitors:
         LimitExceeded
             ``history`` is longer than 10,000 items.
         """
-        unknown: dict[str, int] = {}
-        if history is not None:
-            rows, missing = snapshot.rows_of(_checked(history)[-limit:])
-            if missing:
-                unknown["history"] = missing
-            if user is not None and self._place(user) is None:
-                unknown["user"] = 1
-            return Visitor(rows, unknown)
         place = None if user is None else self._place(user)
+        stranger = {"user": 1} if user is not None and place is None else {}
+        if history is not None:
+            touched, missing = snapshot.rows_of(_checked(history))
+            gone = {"history": missing} if missing else {}
+            return Visitor(touched[-limit:], touched, stranger | gone)
         if place is None:
-            return Visitor(np.zeros(0, np.int32), {"user": 1})
-        return Visitor(self.rows[self.offsets[place] : self.offsets[place + 1]][-limit:])
+            return Visitor(NOBODY, NOBODY, stranger)
+        touched = self.rows[self.offsets[place] : self.offsets[place + 1]]
+        if snapshot.sequence:  # an item that was replaced since has another row now
+            touched, _ = snapshot.rows_of(snapshot.ids(touched))
+        return Visitor(touched[-limit:], touched)
 
     def write(self, writer: BundleWriter) -> None:
         """Add the users to a bundle."""
@@ -97,14 +104,38 @@ class Visitors:
         writer.add_array("visitors/rows", "array", self.rows)
 
     @classmethod
-    def read(cls, bundle: Bundle) -> Visitors:
-        """Map the users of a bundle."""
+    def read(cls, bundle: Bundle, rows: int) -> Visitors:
+        """Map the users of a bundle whose catalogue has ``rows`` rows.
+
+        Raises
+        ------
+        BundleCorruptError
+            The arrays do not fit each other.
+        """
         ids = Identifiers(
             Strings(bundle.array("visitors/id_offsets"), bundle.array("visitors/id_bytes")),
             bundle.array("visitors/id_hashes"),
             bundle.array("visitors/id_order"),
         )
-        return cls(ids, bundle.array("visitors/offsets"), bundle.array("visitors/rows"))
+        visitors = cls(ids, bundle.array("visitors/offsets"), bundle.array("visitors/rows"))
+        visitors._check(rows)
+        return visitors
+
+    def _check(self, rows: int) -> None:
+        """Raise unless every user has a history within ``rows`` rows of a catalogue."""
+        users, offsets = len(self.ids.base), self.offsets
+        fits = (
+            offsets.dtype == np.int64
+            and self.rows.dtype == np.int32
+            and offsets.shape == (users + 1,)
+            and self.ids.hashes.shape == self.ids.order.shape == (users,)
+            and offsets[0] == 0
+            and offsets[-1] == self.rows.size
+            and bool((np.diff(offsets) >= 0).all())
+        )
+        in_range = _within(self.rows, rows) and _within(self.ids.order, users)
+        if not fits or not in_range:
+            raise BundleCorruptError("visitors: the histories do not fit users and catalogue")
 
     def _place(self, user: str) -> int | None:
         if not isinstance(user, str):
@@ -115,12 +146,17 @@ class Visitors:
         return place
 
 
+def _within(places: NDArray[np.int32], count: int) -> bool:
+    return not places.size or 0 <= int(places.min()) <= int(places.max()) < count
+
+
 def _always(_row: int) -> bool:
     return True
 
 
 def _checked(history: Sequence[str]) -> list[str]:
-    if isinstance(history, str) or not isinstance(history, Sequence):
+    given: object = history
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
         raise InvalidInput(f"history is a list of item ids, got {history!r}")
     if len(history) > MAX_HISTORY:
         raise LimitExceeded(f"history holds {len(history)} items; at most {MAX_HISTORY} are read")

@@ -18,12 +18,12 @@ from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
 from edgerec.compiler.compilation import Compiled, Progress, compile_model
 from edgerec.compiler.tasks import ask_all, calibration_of, tasks_of
-from edgerec.engine.cascade import Pace
+from edgerec.engine.asking import Asking
 from edgerec.engine.golden import golden_requests
 from edgerec.engine.models import write_model
-from edgerec.engine.parts import Parts, encode_items
 from edgerec.engine.recommend import recommend
 from edgerec.engine.search import search
+from edgerec.engine.serving import Serving, encode_items
 from edgerec.engine.visitors import Visitors
 from edgerec.errors import RecipeError
 from edgerec.evaluation.example_files import examples_of, save_examples
@@ -125,9 +125,9 @@ class _Build:
     def write(self, writer: BundleWriter) -> Built:
         self._read()
         originals = self._import()
-        before = self._parts(_sessions(originals), "originals")
+        before = self._serve(_sessions(originals), "originals")
         compiled = self._compile(originals, before)
-        after = self._parts(_sessions({n: c.model for n, c in compiled.items()}), "chosen")
+        after = self._serve(_sessions({n: c.model for n, c in compiled.items()}), "chosen")
         target = Target(k=self._recipe.settings.candidates, recall=self._recipe.recall)
         queries = np.stack([one.vector for one in ask_all(after, self._judged[:SAMPLED_QUERIES])])
         retriever = Retriever.build(
@@ -176,12 +176,12 @@ class _Build:
             models[name] = import_model(self._recipe.models[name], name=name)
         return models
 
-    def _parts(self, sessions: Mapping[str, Session], which: str) -> Parts:
+    def _serve(self, sessions: Mapping[str, Session], which: str) -> Serving:
         self._say(f"encoding {len(self._items):,} items ({which})")
         vectors = encode_items(sessions["item_tower"], self._recipe.features, self._items)
         catalog = Catalog(self._items, vectors)
         rows = {identifier: row for row, identifier in enumerate(self._items.ids)}
-        return Parts(
+        return Serving(
             version=which,
             catalog=catalog,
             retriever=_exact(catalog),
@@ -192,11 +192,11 @@ class _Build:
             sessions=sessions,
         )
 
-    def _compile(self, originals: Mapping[str, Model], parts: Parts) -> dict[str, Compiled]:
+    def _compile(self, originals: Mapping[str, Model], serving: Serving) -> dict[str, Compiled]:
         self._say("encoding held-out visits")
         metric_name = self._recipe.budget.metric
-        tasks = tasks_of(parts, self._items, ask_all(parts, self._judged), metric_name)
-        calibration = calibration_of(parts, self._items, ask_all(parts, self._calibrating))
+        tasks = tasks_of(serving, self._items, ask_all(serving, self._judged), metric_name)
+        calibration = calibration_of(serving, self._items, ask_all(serving, self._calibrating))
         if self._examples is not None:
             self._write_examples(self._examples, originals, calibration, tasks)
         return {
@@ -231,32 +231,34 @@ class _Build:
             )
             save_examples(directory / f"{name}.npz", examples)
 
-    def _end_to_end(self, parts: Parts) -> NDArray[np.float64]:
+    def _end_to_end(self, serving: Serving) -> NDArray[np.float64]:
         """The metric of each judged visit, asked as a shopper would."""
-        compute, pace = metric(self._recipe.budget.metric), Pace()
+        compute = metric(self._recipe.budget.metric)
         depth = int(self._recipe.budget.metric.partition("@")[2])
         values = []
         for visit, history in self._judged:
-            results = _ask(parts, pace, visit, history, depth)
+            results = _ask(serving, visit, history, depth)
             place = {identifier: rank for rank, identifier in enumerate(results.ids, 1)}
             gains = visit.gains()
             ranks = np.array([place.get(item, depth + 1) for item in gains], np.int64)
             values.append(compute(ranks, np.array(list(gains.values()), np.float32)))
         return np.array(values)
 
-    def _write(self, writer: BundleWriter, compiled: Mapping[str, Compiled], parts: Parts) -> None:
-        parts.catalog.write(writer)
-        parts.retriever.write(writer)
-        parts.visitors.write(writer)
-        writer.add("features/words.txt", "vocabulary", parts.vocabulary.to_bytes())
+    def _write(
+        self, writer: BundleWriter, compiled: Mapping[str, Compiled], serving: Serving
+    ) -> None:
+        serving.catalog.write(writer)
+        serving.retriever.write(writer)
+        serving.visitors.write(writer)
+        writer.add("features/words.txt", "vocabulary", serving.vocabulary.to_bytes())
         writer.set("kind", "shop")
         writer.set("name", self._recipe.name)
-        writer.set("features", parts.spec.to_dict())
-        writer.set("settings", parts.settings.to_dict())
+        writer.set("features", serving.spec.to_dict())
+        writer.set("settings", serving.settings.to_dict())
         writer.set(
             "models", {name: write_model(writer, c.plan, c.models) for name, c in compiled.items()}
         )
-        writer.set("golden", golden_requests(_asker(parts), _golden(self._judged)))
+        writer.set("golden", golden_requests(serving, _golden(self._judged)))
 
 
 def _sessions(models: Mapping[str, Model]) -> dict[str, Session]:
@@ -273,25 +275,11 @@ def _exact(catalog: Catalog) -> Retriever:
     return Retriever(catalog, Strategy("exact", now.rows, now.dim, Target(), reason))
 
 
-def _ask(parts: Parts, pace: Pace, visit: Visit, history: Sequence[str], k: int) -> Results:
+def _ask(serving: Serving, visit: Visit, history: Sequence[str], k: int) -> Results:
+    asking = Asking(history=history, k=k)
     if visit.query is None:
-        return recommend(parts, pace, user=None, history=history, k=k, where=None, deadline_ms=None)
-    return search(
-        parts, pace, visit.query, user=None, history=history, k=k, where=None, deadline_ms=None
-    )
-
-
-def _asker(parts: Parts) -> Any:
-    pace = Pace()
-
-    def ask(request: Mapping[str, Any]) -> Results:
-        options = {"user": None, "history": None, "where": None, "deadline_ms": None, **request}
-        task = options.pop("task")
-        if task == "search":
-            return search(parts, pace, options.pop("query"), **options)
-        return recommend(parts, pace, **options)
-
-    return ask
+        return recommend(serving, asking)
+    return search(serving, visit.query, asking)
 
 
 def _golden(judged: Sequence[History]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@
     query_tower = "models/query_tower.onnx"
     ranker = "models/ranker.onnx"
 
-    [answers]                    # see edgerec.engine.parts.Settings
+    [answers]                    # see edgerec.engine.serving.Settings
     candidates = 200
 
     [retrieval]
@@ -40,7 +40,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgerec.engine.parts import Settings
+from edgerec.engine.serving import Settings
 from edgerec.errors import EdgerecError, RecipeError
 from edgerec.features.spec import FeatureSpec, TextSpec
 from edgerec.values.budget import Budget

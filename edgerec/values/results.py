@@ -31,6 +31,8 @@ class Results:
         What the deadline took away, such as ``rank: 120 of 400 candidates``.
     fallback : tuple of str
         Which stand-ins answered, such as ``popularity``.
+    cold : bool
+        Whether nothing was known about the visitor.
     unknown : mapping of str to int
         What the request named that the bundle does not know, by kind: ``user``, ``history``,
         ``words``, ``candidates``.
@@ -44,11 +46,7 @@ class Results:
     cut: tuple[str, ...] = ()
     fallback: tuple[str, ...] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def cold(self) -> bool:
-        """Whether nothing was known about the visitor."""
-        return "user" in self.unknown
+    cold: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)

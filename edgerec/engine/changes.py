@@ -1,0 +1,66 @@
+"""Changes of the catalogue while it serves: upsert, update, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgerec.catalog.items import Items
+from edgerec.catalog.snapshot import Snapshot
+from edgerec.engine.serving import Serving, encode_items
+from edgerec.errors import InvalidInput
+from edgerec.features.items import check_numbers, check_values
+from edgerec.values.results import Change
+
+__all__ = ["delete", "new_items", "update", "upsert"]
+
+VECTOR_ATTRIBUTES = frozenset({"title", "brand", "category"})
+
+
+def upsert(serving: Serving, records: Sequence[Mapping[str, Any]]) -> Change:
+    """See :meth:`edgerec.engine.engine.Engine.upsert`."""
+    given: object = records
+    if isinstance(given, Mapping | str | bytes) or not isinstance(given, Sequence):
+        raise InvalidInput(f"upsert takes a list of records, got {type(given).__name__}")
+    items = new_items(serving, serving.catalog.snapshot(), records)
+    vectors = encode_items(serving.sessions["item_tower"], serving.spec, items)
+    return Change(serving.catalog.upsert(items, vectors))
+
+
+def update(serving: Serving, item: str, attributes: Mapping[str, Any]) -> Change:
+    """See :meth:`edgerec.engine.engine.Engine.update`."""
+    if touched := sorted(VECTOR_ATTRIBUTES & set(attributes)):
+        raise InvalidInput(
+            f"update of {item!r}: the vector is made of {', '.join(touched)}; upsert the item"
+        )
+    check_values(serving.spec, attributes, f"update of {item!r}")
+    return Change(serving.catalog.update(item, **attributes))
+
+
+def delete(serving: Serving, ids: Sequence[str]) -> Change:
+    """See :meth:`edgerec.engine.engine.Engine.delete`."""
+    given: object = ids
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise InvalidInput(f"delete takes a list of item ids, got {given!r}")
+    return Change(*serving.catalog.delete(given))
+
+
+def new_items(serving: Serving, snapshot: Snapshot, records: Sequence[Mapping[str, Any]]) -> Items:
+    """Items of the catalogue's schema from records.
+
+    A record without a popularity keeps the one its item has, and a new item has none yet.
+    """
+    name = serving.settings.popularity
+    complete = []
+    for record in records:
+        known: object = record
+        if not isinstance(known, Mapping):
+            raise InvalidInput(f"an item is a mapping of attributes, got {record!r}")
+        if name not in known:
+            row = snapshot.row(known["id"]) if isinstance(known.get("id"), str) else None
+            popularity = 0 if row is None else snapshot.record(row)[name]
+            record = {**known, name: popularity}
+        complete.append(record)
+    items = Items.from_records(complete, snapshot.schema)
+    check_numbers(serving.spec, items)
+    return items

@@ -122,6 +122,44 @@ def test_conditions() -> None:
         "and": [{"price": (None, 50.0)}, {"brand": ["Acme", "Bolt"]}, {"in_stock": True}]
     }
     assert parse_conditions(('{"field": "price", "lt": 3}',)) == {"field": "price", "lt": 3}
+    assert parse_conditions(("brand=007",)) == {"brand": "007"}
+    assert parse_conditions(("{}",)) is None
     for bad in ("price", "price=", "=3", "price=a..b", "{nonsense"):
         with pytest.raises(InvalidInput):
             parse_conditions((bad,))
+
+
+def test_usage_errors_are_json_where_asked() -> None:
+    code = [
+        sys.executable,
+        "-m",
+        "edgerec.cli.main",
+        "--errors",
+        "json",
+        "search",
+        "x",
+        "bed",
+        "-k",
+        "z",
+    ]
+    done = subprocess.run(code, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert json.loads(done.stderr)["code"] == "invalid_input"
+
+
+def test_a_demo_never_removes_what_it_did_not_make(tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("keep")
+    assert run("demo", "--out", tmp_path).exit_code == 2
+    assert run("demo", "--out", tmp_path, "--force").exit_code == 2
+    assert run("demo", "--out", precious, "--force").exit_code == 2
+    assert precious.read_text() == "keep"
+
+
+def test_an_output_that_cannot_be_written_is_a_typed_error(
+    small_shop: Path, tmp_path: Path
+) -> None:
+    ranker = small_shop.parent / "models" / "ranker.onnx"
+    done = run("convert", ranker, "--out", tmp_path / "none" / "x.onnx")
+    assert done.exit_code == 2
+    assert "cannot write" in done.output

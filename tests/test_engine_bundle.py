@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 import edgerec
+from edgerec.bundle.reader import open_bundle
 from edgerec.bundle.store import Store
+from edgerec.bundle.writer import BundleWriter
 from edgerec.errors import BundleCorruptError, BundleNotFound, InvalidInput, NothingFeasible
 from edgerec.evaluation.example_files import load_examples
 
@@ -116,6 +118,34 @@ def test_a_bundle_of_one_model_ranks_with_the_models_inputs(
         assert engine.verify().requests == 1
         with pytest.raises(InvalidInput, match="edgerec build"):
             engine.search("bed")
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("models", 5),
+        ("models", {}),
+        ("models", {"ranker": {"variants": []}}),
+        ("features", {}),
+        ("features", None),
+        ("settings", {"candidates": 0}),
+        ("settings", {"candidates": True}),
+        ("settings", {"popularity": "title"}),
+        ("settings", []),
+        ("kind", 5),
+    ],
+)
+def test_a_manifest_that_makes_no_engine_is_refused_at_open(
+    small_bundle: Path, tmp_path: Path, section: str, value: object
+) -> None:
+    with open_bundle(small_bundle) as base:
+        with BundleWriter(tmp_path / "odd.bundle", base=base) as writer:
+            writer.keep(*base.names())
+            for name, content in base.manifest.sections.items():
+                writer.set(name, content)
+            writer.set(section, value)
+    with pytest.raises(BundleCorruptError, match=r"manifest\.json|one model"):
+        edgerec.open(tmp_path / "odd.bundle")
 
 
 def test_a_budget_that_nothing_meets_leaves_no_bundle(

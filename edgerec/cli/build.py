@@ -35,7 +35,8 @@ def build_command(
     Example:
       edgerec build shop.toml --out shop.bundle
     """
-    bar = Bar(BUILD_STEPS)
-    built = build(read_recipe(recipe), out, force=force, seed=seed, examples=examples, progress=bar)
-    bar.close()
+    with Bar(BUILD_STEPS) as bar:
+        built = build(
+            read_recipe(recipe), out, force=force, seed=seed, examples=examples, progress=bar
+        )
     show_built(built, output_format)

@@ -59,17 +59,16 @@ def compile_command(
     """
     source = import_model(model)
     given = load_examples(examples, source.signature)
-    bar = Bar(COMPILE_STEPS)
-    plan = compile_bundle(
-        source,
-        calibration=given,
-        evaluation=given,
-        budget=Budget(metric=metric, margin=margin, p99_ms=p99_ms, threads=threads),
-        out=out,
-        force=force,
-        keeps=keeps,
-        seed=seed,
-        progress=bar,
-    )
-    bar.close()
+    with Bar(COMPILE_STEPS) as bar:
+        plan = compile_bundle(
+            source,
+            calibration=given,
+            evaluation=given,
+            budget=Budget(metric=metric, margin=margin, p99_ms=p99_ms, threads=threads),
+            out=out,
+            force=force,
+            keeps=keeps,
+            seed=seed,
+            progress=bar,
+        )
     show_plan(plan, output_format)

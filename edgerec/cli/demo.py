@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from edgerec.cli.built import show_built
 from edgerec.cli.options import force, output_format, seed
 from edgerec.cli.output import Bar
 from edgerec.engine.engine import Engine, open
-from edgerec.errors import OutputExists
+from edgerec.errors import InvalidInput, OutputExists
 from edgerec.events.visits import read_visits
 from edgerec.recipe.builder import BUILD_STEPS, build
 from edgerec.recipe.recipe import read_recipe
@@ -41,22 +42,20 @@ def demo_command(out: Path, force: bool, seed: int, output_format: str) -> None:
     Example:
       edgerec demo --out demo
     """
-    if out.exists() and not force:
-        raise OutputExists(f"{out} exists; give --force to replace it, or another --out")
-    bar = Bar(BUILD_STEPS + SHOP_STEPS)
-    shutil.rmtree(out, ignore_errors=True)
-    write_shop(out, progress=bar)
-    built = build(
-        read_recipe(out / "shop.toml"),
-        out / "shop.bundle",
-        seed=seed,
-        examples=out / "examples",
-        progress=bar,
-    )
-    bar("verifying the bundle")
-    with open(out / "shop.bundle") as engine:
-        replay = engine.warm().verify()
-        bar.close()
+    _make_room(out, force=force)
+    with Bar(BUILD_STEPS + SHOP_STEPS) as bar:
+        write_shop(out, progress=bar)
+        built = build(
+            read_recipe(out / "shop.toml"),
+            out / "shop.bundle",
+            seed=seed,
+            examples=out / "examples",
+            progress=bar,
+        )
+        bar("verifying the bundle")
+        engine = open(out / "shop.bundle").warm()
+        replay = engine.verify()
+    with engine:
         show_built(built, output_format)
         if output_format == "text":
             click.echo(
@@ -64,6 +63,19 @@ def demo_command(out: Path, force: bool, seed: int, output_format: str) -> None:
                 f"({replay.overlap:.0%} the same items).\n"
             )
             _answer(engine, out / "shop.bundle")
+
+
+def _make_room(out: Path, *, force: bool) -> None:
+    """Remove an earlier demo; anything else that stands there is somebody's and stays."""
+    if not out.exists():
+        return
+    if not force:
+        raise OutputExists(f"{out} exists; give --force to replace it, or another --out")
+    if out.is_dir() and not (out / "shop.toml").is_file() and any(out.iterdir()):
+        raise InvalidInput(f"{out} was not made by `edgerec demo`: give another --out")
+    if not out.is_dir():
+        raise InvalidInput(f"{out} is a file: give another --out")
+    shutil.rmtree(out)
 
 
 def _answer(engine: Engine, bundle: Path) -> None:
@@ -98,11 +110,12 @@ def _query(engine: Engine, item: str) -> str:
 
 
 def _next(user: str, query: str, bundle: Path) -> list[str]:
-    home = bundle.parent
+    home = Path(shlex.quote(str(bundle.parent)))
+    bundle = home / bundle.name
     ranker, requests = home / "models" / "ranker.onnx", home / "examples" / "ranker.npz"
     return [
         f"edgerec recommend {bundle} --user {user} --where price=..50",
-        f'edgerec search {bundle} "{query}" --format json',
+        f"edgerec search {bundle} {shlex.quote(query)} --format json",
         f"edgerec inspect {bundle}",
         f"edgerec verify {bundle}",
         f"edgerec prune {ranker} --calibration {requests} --keep 0.5 --out {home}/half.onnx",

@@ -34,9 +34,16 @@ def write_model_file(model: Model, out: Path, *, force: bool) -> None:
     ------
     OutputExists
         ``out`` is there and ``force`` was not given.
+    InvalidInput
+        ``out`` cannot be written.
     """
     if out.exists() and not force:
         raise OutputExists(f"{out} exists; give --force to replace it")
     aside = out.with_name(f".{out.name}.partial")
-    aside.write_bytes(write_signature(model.graph, model.signature))
-    aside.replace(out)
+    try:
+        aside.write_bytes(write_signature(model.graph, model.signature))
+        aside.replace(out)
+    except OSError as error:
+        raise InvalidInput(f"cannot write {out}: {error.strerror}") from error
+    finally:
+        aside.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ __all__ = ["inspect_command"]
 
 
 @click.command("inspect")
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path))
 @output_format
 def inspect_command(path: Path, output_format: str) -> None:
     """Show what the model file or bundle at PATH holds.
@@ -26,7 +26,7 @@ def inspect_command(path: Path, output_format: str) -> None:
     Example:
       edgerec inspect shop.bundle --format json
     """
-    if path.is_dir():
+    if path.is_dir() or not path.exists():
         _show_bundle(path, output_format)
     else:
         _show_model(path, output_format)
@@ -61,7 +61,8 @@ def _show_model(path: Path, output_format: str) -> None:
     flops = multiply_adds(model.graph)
     if output_format == "json":
         signature = model.signature.to_dict()
-        echo_json({"name": model.name, "bytes": model.size_bytes, "signature": signature})
+        size = {"bytes": model.size_bytes, "multiply_adds": flops}
+        echo_json({"name": model.name, **size, "signature": signature})
         return
     click.echo(f"{model.name}: {model.size_bytes:,} bytes, {flops:,} multiply-adds a row\n")
     rows: list[tuple[str, ...]] = [

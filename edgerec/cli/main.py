@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from edgerec.errors import EdgerecError
+from edgerec.errors import EdgerecError, InvalidInput
 
 __all__ = ["main"]
 
@@ -19,7 +19,7 @@ COMMANDS = {
     "convert": "Import a trained model as ONNX with a signature, parity-checked.",
     "demo": "Run the main job on the shop that ships with edgerec.",
     "doctor": "Say what this machine can run, and what is missing.",
-    "inspect": "Show what a model, a bundle or a recipe holds.",
+    "inspect": "Show what a model or a bundle holds.",
     "prune": "Remove hidden width that a model does not need.",
     "quantize": "Write a model's INT8 form.",
     "recommend": "Recommend items to a user or for a history.",
@@ -47,14 +47,22 @@ class LazyGroup(click.Group):
             formatter.write_dl(sorted(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
+        as_json = ctx.params.get("errors") == "json"
         try:
             return super().invoke(ctx)
         except EdgerecError as error:
-            if ctx.params.get("errors") == "json":
-                click.echo(json.dumps(error.to_dict()), err=True)
-            else:
-                click.echo(f"edgerec: {error}", err=True)
+            _show(error, as_json=as_json)
             ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            if not as_json:
+                raise
+            _show(InvalidInput(error.format_message()), as_json=True)
+            ctx.exit(InvalidInput.exit_code)
+
+
+def _show(error: EdgerecError, *, as_json: bool) -> None:
+    text = json.dumps(error.to_dict()) if as_json else f"edgerec: {error}"
+    click.echo(text, err=True)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

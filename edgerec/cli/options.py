@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from edgerec.errors import InvalidInput
 
 __all__ = ["force", "k", "output_format", "parse_conditions", "seed", "threads", "where"]
 
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 output_format = click.option(
@@ -46,9 +48,9 @@ def parse_conditions(conditions: tuple[str, ...]) -> dict[str, Any] | None:
     InvalidInput
         A condition is neither ``field=value`` nor a JSON object.
     """
-    if not conditions:
+    parsed = [condition for text in conditions if (condition := _condition(text))]
+    if not parsed:
         return None
-    parsed = [_condition(text) for text in conditions]
     return parsed[0] if len(parsed) == 1 else {"and": parsed}
 
 
@@ -79,9 +81,11 @@ def _number(text: str, condition: str) -> float | None:
 
 
 def _literal(text: str) -> str | float | bool:
+    """Read ``true``, numbers as they are usually written, and anything else as text.
+
+    A word that only looks like a number, such as ``007``, is text; quote one that is a number in
+    full: ``'{"field": "brand", "eq": "7"}'``.
+    """
     if text in ("true", "false"):
         return text == "true"
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    return float(text) if NUMBER.fullmatch(text) else text

@@ -6,7 +6,8 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import click
 
@@ -17,7 +18,7 @@ WIDTH = 28
 
 def echo_json(data: Any) -> None:
     """One JSON document on stdout."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int]) -> str:
@@ -36,7 +37,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozen
 
 
 class Bar:
-    """A progress bar on stderr that names the step it is at.
+    """A progress bar on stderr that names the step it is at; a context manager.
 
     Where stderr is not a terminal each step is one line, so that logs stay readable.
     """
@@ -58,8 +59,17 @@ class Bar:
         else:
             click.echo(f"[{self._done:3d}/{self._steps}] {elapsed:5.1f} s  {text}", err=True)
 
-    def close(self) -> None:
-        """Fill the bar and end its line."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the bar's line: full where all went well, as it stands where not."""
         if self._live:
             elapsed = time.monotonic() - self._start
-            click.echo(f"\r\033[K{'█' * WIDTH} {elapsed:4.0f} s  done", err=True)
+            done = f"\r\033[K{'█' * WIDTH} {elapsed:4.0f} s  done" if kind is None else ""
+            click.echo(done, err=True)

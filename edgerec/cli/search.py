@@ -17,6 +17,7 @@ __all__ = ["search_command"]
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("query")
 @click.option("--user", help="Make the answer personal.")
+@click.option("--history", help="Item ids, oldest first, separated by commas.")
 @k
 @where
 @click.option("--deadline-ms", type=float, help="When the answer is due.")
@@ -26,6 +27,7 @@ def search_command(
     bundle: Path,
     query: str,
     user: str | None,
+    history: str | None,
     k: int,
     conditions: tuple[str, ...],
     deadline_ms: float | None,
@@ -41,6 +43,11 @@ def search_command(
     with open(bundle, threads=threads) as engine:
         engine.warm()
         results = engine.search(
-            query, user=user, k=k, where=parse_conditions(conditions), deadline_ms=deadline_ms
+            query,
+            user=user,
+            history=history.split(",") if history else None,
+            k=k,
+            where=parse_conditions(conditions),
+            deadline_ms=deadline_ms,
         )
         show_results(engine, results, output_format)

@@ -138,14 +138,14 @@ def test_a_bundle_of_one_model_ranks_with_the_models_inputs(
 def test_a_manifest_that_makes_no_engine_is_refused_at_open(
     small_bundle: Path, tmp_path: Path, section: str, value: object
 ) -> None:
-    with open_bundle(small_bundle) as base:
-        with BundleWriter(tmp_path / "odd.bundle", base=base) as writer:
-            writer.keep(*base.names())
-            for name, content in base.manifest.sections.items():
-                writer.set(name, content)
-            writer.set(section, value)
+    odd = tmp_path / "odd.bundle"
+    with open_bundle(small_bundle) as base, BundleWriter(odd, base=base) as writer:
+        writer.keep(*base.names())
+        for name, content in base.manifest.sections.items():
+            writer.set(name, content)
+        writer.set(section, value)
     with pytest.raises(BundleCorruptError, match=r"manifest\.json|one model"):
-        edgerec.open(tmp_path / "odd.bundle")
+        edgerec.open(odd)
 
 
 def test_a_budget_that_nothing_meets_leaves_no_bundle(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import NodeProto
 
 from edgerec.compression.calibration import Range
 from edgerec.compression.codes import encode
-from edgerec.compression.qdq import Rounding, dequantize, store_codes
+from edgerec.compression.qdq import Rounding, dequantize
 from edgerec.compression.static_int8 import find_products, round_products
+from edgerec.compression.weight_int8 import compress_tables, find_tables
 from edgerec.graph.editor import Editor
 
 __all__ = ["find_roundable", "round_everything"]
@@ -42,6 +43,9 @@ def round_everything(editor: Editor, ranges: Mapping[str, Range]) -> tuple[str, 
     products = [p for p in find_products(editor, ()) if p.tensor in ranges]
     round_products(editor, products, rounding, LIMIT, per_output=False)
     touched = [product.node for product in products]
+    tables = find_tables(editor, ())
+    compress_tables(editor, tables, per_row=False)
+    touched += [table.name for table in tables]
     for node in editor.nodes:
         if node.op_type in ROUNDED and node.name not in touched:
             for place, name in enumerate(node.input):
@@ -49,9 +53,6 @@ def round_everything(editor: Editor, ranges: Mapping[str, Range]) -> tuple[str, 
                     editor.set_input(node, place, rounding.of(name, node))
                 else:
                     _round_stored(editor, node, place)
-            touched.append(node.name)
-        elif node.op_type == "Gather" and _is_table(editor, node):
-            _round_table(editor, node)
             touched.append(node.name)
     for name in editor.outputs:
         if name in ranges:
@@ -79,22 +80,3 @@ def _round_stored(editor: Editor, node: NodeProto, place: int) -> None:
         codes = dequantize(editor, node.input[place], encode(stored, LIMIT, axis=None), None)
         editor.insert([codes], before=node)
         editor.set_input(node, place, codes.output[0])
-
-
-def _is_table(editor: Editor, node: NodeProto) -> bool:
-    stored = editor.constant(node.input[0])
-    return stored is not None and stored.ndim == 2 and stored.dtype == np.float32
-
-
-def _round_table(editor: Editor, node: NodeProto) -> None:
-    """Gather codes and multiply those: the table itself is never multiplied out."""
-    stored = editor.constant(node.input[0])
-    if stored is not None:
-        names = store_codes(editor, node.input[0], encode(stored, LIMIT, axis=None))
-        rows, output = editor.fresh(f"{node.output[0]}.codes"), node.output[0]
-        gather = helper.make_node("Gather", [names[0], node.input[1]], [rows], name=node.name)
-        gather.attribute.extend(node.attribute)
-        scaled = helper.make_node(
-            "DequantizeLinear", [rows, *names[1:]], [output], name=f"{node.name}.scale"
-        )
-        editor.replace(node, [gather, scaled])

@@ -12,7 +12,7 @@ from edgerec.compression.codes import BiasCodes, Codes
 from edgerec.errors import UnsupportedOperator
 from edgerec.graph.editor import Editor
 
-__all__ = ["Rounding", "dequantize", "require_opset", "store_codes"]
+__all__ = ["Rounding", "dequantize", "require_opset"]
 
 PER_AXIS_OPSET = 13
 
@@ -26,19 +26,14 @@ def require_opset(editor: Editor) -> None:
         )
 
 
-def store_codes(editor: Editor, base: str, codes: Codes | BiasCodes) -> tuple[str, str, str]:
-    """Store codes, scales and zero points; returns their names as ``DequantizeLinear`` wants."""
-    return (
+def dequantize(editor: Editor, base: str, codes: Codes | BiasCodes, axis: int | None) -> NodeProto:
+    """Store codes and scales, and make the node that multiplies them; its output is new."""
+    stored = [
         editor.store(f"{base}.codes", codes.codes),
         editor.store(f"{base}.scales", codes.scales),
         editor.store(f"{base}.zeros", np.zeros(codes.scales.shape, codes.codes.dtype)),
-    )
-
-
-def dequantize(editor: Editor, base: str, codes: Codes | BiasCodes, axis: int | None) -> NodeProto:
-    """Store codes and scales, and make the node that multiplies them; its output is new."""
-    output = editor.fresh(f"{base}.rounded")
-    node = _node("DequantizeLinear", store_codes(editor, base, codes), output)
+    ]
+    node = _node("DequantizeLinear", stored, editor.fresh(f"{base}.rounded"))
     if axis is not None:
         node.attribute.append(helper.make_attribute("axis", axis))
     return node

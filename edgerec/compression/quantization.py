@@ -10,7 +10,7 @@ from edgerec.compression.codes import weight_limit
 from edgerec.compression.naive_int8 import find_roundable, round_everything
 from edgerec.compression.qdq import Rounding, require_opset
 from edgerec.compression.sensitivity import Probe
-from edgerec.compression.static_int8 import Product, find_products, round_products
+from edgerec.compression.static_int8 import Product, find_products, round_products, spell_out_clips
 from edgerec.compression.weight_int8 import (
     block_weights,
     compress_tables,
@@ -177,6 +177,7 @@ def _static(
     products = find_products(editor, exclude)
     ranges = calibrate(model, [product.tensor for product in products], calibration)
     round_products(editor, products, Rounding(editor, ranges), limit)
+    spell_out_clips(editor, products)
     return tuple(product.node for product in products)
 
 

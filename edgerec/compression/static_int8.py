@@ -18,7 +18,7 @@ from edgerec.compression.qdq import Rounding, dequantize
 from edgerec.graph.editor import Editor
 from edgerec.graph.widths import bias_of, weights_of
 
-__all__ = ["Product", "find_products", "round_products"]
+__all__ = ["Product", "find_products", "round_products", "spell_out_clips"]
 
 MAX_INPUTS = 2**15
 """Longest sum of products that half of int32 holds: 2**30 / (255 * 127)."""
@@ -58,8 +58,8 @@ def round_products(
 ) -> None:
     """Rewrite products.
 
-    A product of matrices becomes a ``Gemm`` with an int32 bias, the one form that ONNX Runtime
-    computes in integers with its bias; of higher rank it stays a ``MatMul``.
+    A product of matrices becomes a ``Gemm`` with an int32 bias, zeros if need be: the one form that
+    ONNX Runtime computes in integers wherever it stands. Of higher rank it stays a ``MatMul``.
 
     Parameters
     ----------
@@ -88,6 +88,35 @@ def round_products(
             editor.replace(node, [right, new])
 
 
+def spell_out_clips(editor: Editor, products: Iterable[Product]) -> None:
+    """Write ``Relu`` and ``Clip`` behind rounded products as ``Max`` and ``Min``, where it matters.
+
+    ONNX Runtime 1.32 takes a lone ``Relu`` or ``Clip`` behind a product for a part of the rounding
+    of its result. Where no rounding follows, it gives up, and computes the product in float32.
+    """
+    makers = {node.name: node for node in editor.nodes}
+    for product in products:
+        readers = editor.readers(makers[product.node].output[0])
+        if len(readers) == 1 and readers[0].op_type in ("Relu", "Clip"):
+            behind = editor.readers(readers[0].output[0])
+            if len(behind) == 1 and behind[0].op_type != "QuantizeLinear":
+                editor.replace(readers[0], _spelled_out(editor, readers[0]))
+
+
+def _spelled_out(editor: Editor, clip: NodeProto) -> list[NodeProto]:
+    low, high = (*clip.input[1:], "", "")[:2]
+    if clip.op_type == "Relu":
+        low = editor.store(f"{clip.output[0]}.low", np.zeros((), np.float32))
+    bounds = [(kind, bound) for kind, bound in (("Max", low), ("Min", high)) if bound]
+    source, new = clip.input[0], []
+    for place, (kind, bound) in enumerate(bounds):
+        last = place == len(bounds) - 1
+        output = clip.output[0] if last else editor.fresh(f"{clip.output[0]}.{kind}")
+        new.append(helper.make_node(kind, [source, bound], [output], name=f"{clip.name}.{kind}"))
+        source = output
+    return new or [helper.make_node("Identity", [source], list(clip.output), name=clip.name)]
+
+
 def _round_matrix(
     editor: Editor,
     nodes: Mapping[str, NodeProto],
@@ -98,18 +127,26 @@ def _round_matrix(
     axis: int | None,
 ) -> None:
     cut, output = bias_of(editor, node)
-    bias_name = "" if cut is None else nodes[cut.node].input[cut.place]
+    weights = _weights(editor, node)
+    bias_name = f"{node.name}.bias" if cut is None else nodes[cut.node].input[cut.place]
     bias = editor.constant(bias_name)
-    codes = encode(_weights(editor, node), limit, axis=axis, floor=_floor(bias, scale, axis))
-    new = [dequantize(editor, node.input[1], codes, axis)]
-    if bias is not None:
-        rounded = encode_bias(bias, scale, codes.scales)
-        new.append(dequantize(editor, bias_name, rounded, None if axis is None else 0))
-    added = _other_addend(node, bias)
+    added = node.input[2] if bias is None and len(node.input) > 2 else ""
+    if bias is None:
+        bias = np.zeros(weights.shape[1], np.float32)
+    codes = encode(weights, limit, axis=axis, floor=_floor(bias, scale, axis))
+    new = [
+        dequantize(editor, node.input[1], codes, axis),
+        dequantize(
+            editor,
+            bias_name,
+            encode_bias(bias, scale, codes.scales),
+            None if axis is None else 0,
+        ),
+    ]
     result = editor.fresh(f"{output}.product") if added else output
     inputs = [left, *(made.output[0] for made in new)]
     new.append(helper.make_node("Gemm", inputs, [result], name=node.name))
-    if added:
+    if added:  # what a Gemm adds that is not a stored vector
         new.append(helper.make_node("Add", [result, added], [output], name=f"{node.name}.add"))
     if cut is not None and cut.node != node.name:
         editor.replace(nodes[cut.node], [])
@@ -117,13 +154,11 @@ def _round_matrix(
 
 
 def _floor(
-    bias: NDArray[np.float32] | None, scale: np.float32, axis: int | None
-) -> NDArray[np.float64]:
-    """Smallest weight scales with which the bias fits int32."""
-    if bias is None:
-        return np.zeros(())
+    bias: NDArray[np.float32], scale: np.float32, axis: int | None
+) -> NDArray[np.float64] | float:
+    """Find the smallest weight scales with which the bias fits int32."""
     floor = np.abs(bias.astype(np.float64)) / (float(scale) * BIAS_LIMIT)
-    return floor if axis is not None else floor.max()
+    return floor if axis is not None else float(floor.max())
 
 
 def _weights(editor: Editor, node: NodeProto) -> NDArray[np.float32]:
@@ -132,8 +167,3 @@ def _weights(editor: Editor, node: NodeProto) -> NDArray[np.float32]:
     if stored is None or cut is None:
         raise ValueError(f"{node.name} is not a product with stored weights")
     return stored.T if cut.axis else stored
-
-
-def _other_addend(node: NodeProto, bias: NDArray[np.float32] | None) -> str:
-    """Name what a ``Gemm`` adds that is not a stored vector; empty for nothing."""
-    return node.input[2] if node.op_type == "Gemm" and len(node.input) > 2 and bias is None else ""

@@ -104,10 +104,12 @@ def find_tables(editor: Editor, exclude: Iterable[str]) -> tuple[Table, ...]:
     return tuple(found)
 
 
-def compress_tables(editor: Editor, tables: Iterable[Table]) -> None:
+def compress_tables(editor: Editor, tables: Iterable[Table], *, per_row: bool = True) -> None:
     """Store tables as int8 rows with a scale each: gather both, then multiply.
 
-    A row of zeros, such as the one of padding, stays zero.
+    A row of zeros, such as the one of padding, stays zero. Without ``per_row`` all rows have the
+    same scale, in the same form: OpenVINO 2026.4 sums int8 rows wrongly where a constant scales
+    them.
     """
     stored: dict[str, tuple[str, str]] = {}
     for node in tables:
@@ -116,10 +118,11 @@ def compress_tables(editor: Editor, tables: Iterable[Table]) -> None:
             table = editor.constant(name)
             if table is None:
                 continue
-            codes = encode(table, LIMIT, axis=0)
+            codes = encode(table, LIMIT, axis=0 if per_row else None)
+            scales = np.broadcast_to(codes.scales, len(table))[:, None]
             stored[name] = (
                 editor.store(f"{name}.codes", codes.codes),
-                editor.store(f"{name}.scales", codes.scales[:, None]),
+                editor.store(f"{name}.scales", scales),
             )
         editor.replace(node, _gathered(editor, node, *stored[name]))
 

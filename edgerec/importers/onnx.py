@@ -18,6 +18,9 @@ from edgerec.values.signature import Kind, Meaning, Role, Signature
 __all__ = ["normalise", "read_onnx"]
 
 
+PICKLED = {".pt", ".pt2", ".pth", ".ckpt", ".pkl"}
+
+
 def read_onnx(source: bytes | os.PathLike[str] | str, signature: Signature | None) -> bytes:
     """Read a self-contained graph that carries its signature.
 
@@ -67,6 +70,11 @@ def normalise(model: ModelProto) -> bytes:
 
 
 def _read(path: Path) -> ModelProto:
+    if path.suffix in PICKLED:
+        raise InvalidInput(
+            f"{path} may hold code that runs when it is read: if you trust it, load it yourself "
+            "and give import_model the module or the exported program"
+        )
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())

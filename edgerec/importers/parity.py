@@ -18,7 +18,7 @@ from edgerec.graph.load import parse_graph
 from edgerec.values.model import Model
 from edgerec.values.signature import Arrays
 
-__all__ = ["Definition", "Parity", "Source", "check_parity", "difference"]
+__all__ = ["Definition", "OnBackend", "Parity", "Source", "check_parity", "difference"]
 
 
 class Source(Protocol):
@@ -51,19 +51,41 @@ class Parity:
 
 
 class Definition:
-    """An ONNX graph by the definition of its operators: ONNX's own evaluator, in NumPy."""
+    """An ONNX graph by the definition of its operators: ONNX's own evaluator, in NumPy.
+
+    Raises
+    ------
+    UnsupportedOperator
+        The evaluator lacks an operator, or this version of it.
+    """
 
     name = "onnx"
 
     def __init__(self, graph: bytes) -> None:
         model = parse_graph(graph)
         self._outputs = [value.name for value in model.graph.output]
-        self._evaluator = ReferenceEvaluator(model)
+        try:
+            self._evaluator = ReferenceEvaluator(model)
+        except RuntimeError as error:  # NotImplementedError is one
+            raise UnsupportedOperator(f"ONNX's evaluator: {error}") from error
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Compute the outputs, by name."""
         values = self._evaluator.run(None, dict(inputs))
         return dict(zip(self._outputs, values, strict=True))
+
+
+class OnBackend:
+    """A model as one backend runs it: the source where nothing else can run it."""
+
+    def __init__(self, name: str, model: Model) -> None:
+        self.name = name
+        self._model = model
+
+    def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """Compute the outputs, by name."""
+        (found,) = _run(self.name, self._model, [inputs])
+        return found
 
 
 def check_parity(
@@ -146,9 +168,17 @@ def _diverged(
 def _first_node(name: str, model: Model, inputs: Arrays, tolerance: float) -> str:
     """Say where the graph's definition and the backend part."""
     editor = Editor(model.graph)
-    made = [(node, out) for node in editor.nodes for out in node.output if editor.is_float(out)]
+    made = [
+        (node, output)
+        for node in editor.nodes
+        for output in node.output
+        if editor.is_float(output) and editor.rank(output) is not None
+    ]
     visible = expose(model, [output for _, output in made])
-    wanted = Definition(visible.graph).run(inputs)
+    try:
+        wanted = Definition(visible.graph).run(inputs)
+    except UnsupportedOperator as error:
+        return f"the node cannot be told ({error})"
     (have,) = _run(name, visible, [inputs])
     for node, output in made:
         if output in wanted and _difference(wanted[output], have[output]) > tolerance:

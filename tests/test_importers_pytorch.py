@@ -1,0 +1,142 @@
+"""PyTorch modules and exported programs in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgerec.errors import InvalidInput, SignatureError
+from edgerec.graph.ids import table_rows
+from edgerec.graph.widths import find_widths
+from edgerec.importers.importer import import_checked, import_model
+from edgerec.importers.pytorch import is_torch, load_weights
+from edgerec.values.signature import Input, Output, Signature
+
+torch = pytest.importorskip("torch", reason='pip install "edgerec[train]"')
+pytest.importorskip("onnxscript", reason='pip install "edgerec[train]"')
+
+SIGNATURE = Signature(
+    (
+        Input("title", "item", "bag", "int64", ("candidates", "length")),
+        Input("dense", "item", "dense", "float32", ("candidates", 3)),
+    ),
+    (Output("vector", "embedding", "float32", ("candidates", 4)),),
+)
+
+
+class Tower(torch.nn.Module):
+    """A mean of embeddings beside dense features; dropout and batch norm tell the two modes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = torch.nn.Embedding(50, 5, padding_idx=0)
+        self.layers = torch.nn.Sequential(
+            torch.nn.Linear(8, 16),
+            torch.nn.BatchNorm1d(16),
+            torch.nn.GELU(),
+            torch.nn.Dropout(0.5),
+            torch.nn.Linear(16, 4),
+        )
+
+    def forward(self, dense: Any, title: Any) -> Any:
+        held = (title > 0).float()[..., None]
+        mean = (self.words(title) * held).sum(1) / held.sum(1).clamp_min(1)
+        return torch.nn.functional.normalize(self.layers(torch.cat([mean, dense], 1)), dim=-1)
+
+
+@pytest.fixture(scope="module")
+def tower() -> Any:
+    torch.manual_seed(0)
+    return Tower()
+
+
+@pytest.fixture(scope="module")
+def imported(tower: Any) -> Any:
+    return import_checked(tower.train(), signature=SIGNATURE, name="tower")
+
+
+def test_a_module_comes_in_and_agrees_with_itself(imported: Any, tower: Any) -> None:
+    assert imported.parity.source == "torch"
+    assert imported.parity.largest < 1e-5
+    assert imported.model.signature == SIGNATURE
+    assert table_rows(imported.model.graph) == {"title": 50}
+    assert [width.size for width in find_widths(imported.model.graph)] == [16]
+    assert b"test_importers_pytorch" not in imported.model.graph
+
+
+def test_a_module_is_left_in_the_mode_it_was_in(imported: Any, tower: Any) -> None:
+    assert all(module.training for module in tower.modules())
+
+
+def test_importing_what_was_exported_gives_the_same_graph(imported: Any) -> None:
+    assert import_model(imported.model.graph, name="tower") == imported.model
+
+
+def test_an_exported_program_comes_in(tower: Any) -> None:
+    candidates, length = torch.export.Dim("candidates"), torch.export.Dim("length")
+    program = torch.export.export(
+        tower.eval(),
+        (torch.zeros(3, 3), torch.ones(3, 4, dtype=torch.int64)),
+        dynamic_shapes=({0: candidates}, {0: candidates, 1: length}),
+    )
+    found = import_checked(program, signature=SIGNATURE)
+    assert found.parity.largest < 1e-5
+    tower.train()
+
+
+def test_a_module_needs_a_signature_that_fits(tower: Any) -> None:
+    with pytest.raises(SignatureError, match="signature="):
+        import_model(tower)
+    wide = replace(SIGNATURE.outputs[0], shape=("candidates", 5))
+    with pytest.raises(SignatureError, match="vector"):
+        import_model(tower, signature=Signature(SIGNATURE.inputs, (wide,)))
+
+
+@pytest.mark.slow
+def test_a_module_that_cannot_be_traced_says_why(tower: Any) -> None:
+    narrow = replace(SIGNATURE.inputs[1], shape=("candidates", 2))
+    with pytest.raises(SignatureError, match="torch cannot export"):
+        import_model(tower, signature=Signature((SIGNATURE.inputs[0], narrow), SIGNATURE.outputs))
+
+
+def test_torch_is_recognised_without_being_imported() -> None:
+    assert is_torch(Tower())
+    assert not is_torch(object())
+    assert not is_torch(b"")
+
+
+def test_weights_come_from_a_file_of_tensors(tower: Any, tmp_path: Path) -> None:
+    torch.save(tower.state_dict(), tmp_path / "tower.pt")
+    other = Tower()
+    load_weights(other, tmp_path / "tower.pt")
+    np.testing.assert_array_equal(
+        other.words.weight.detach().numpy(), tower.words.weight.detach().numpy()
+    )
+
+
+class Harmful:
+    """Would run a command when unpickled."""
+
+    def __reduce__(self) -> Any:
+        return os.system, ("exit 1",)
+
+
+def test_a_file_that_holds_more_than_tensors_is_refused(tmp_path: Path) -> None:
+    torch.save({"words.weight": Harmful()}, tmp_path / "harmful.pt")
+    torch.save([1, 2], tmp_path / "list.pt")
+    torch.save({"other": torch.zeros(1)}, tmp_path / "other.pt")
+    (tmp_path / "noise.pt").write_bytes(b"noise")
+    for name, error in [
+        ("harmful.pt", InvalidInput),
+        ("list.pt", InvalidInput),
+        ("noise.pt", InvalidInput),
+        ("absent.pt", InvalidInput),
+        ("other.pt", SignatureError),
+    ]:
+        with pytest.raises(error, match=name):
+            load_weights(Tower(), tmp_path / name)

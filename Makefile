@@ -56,7 +56,7 @@ format: $(VENV)/.dev  ## Rewrite the sources as lint wants them
 	$(VENV)/bin/clang-format -i $(wildcard src_c/*.[ch] src_c/*/*.[ch])
 
 sanitize: $(VENV)/.test  ## The kernels' tests under ASan and UBSan
-	tests/sanitize/run $(PY)
+	tests/sanitize/run.sh $(PY)
 
 bench-first-light: $(VENV)/.train  ## The compiled SASRec against its peers, and the import times
 	$(PY) -m bench.first_light

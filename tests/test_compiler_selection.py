@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgerec.compiler.selection import TIE, broken_constraint, nearest, preferred
-from edgerec.errors import BundleCorruptError, NothingFeasible, ValueRangeError
+from edgerec.errors import NothingFeasible
 from edgerec.values.budget import Budget
 from edgerec.values.plan import (
     Interval,
     Measurement,
-    Plan,
     Precision,
     Status,
     Trial,
@@ -77,36 +75,3 @@ def test_nothing_feasible_names_the_nearest_and_the_budget_it_would_meet() -> No
     assert "openvino fp32" in str(error)
     assert "p99_ms 0.900" in str(error)
     assert "no variant ran" in str(nearest([replace(near, measured=None)], Budget()))
-
-
-def test_a_plan_survives_json() -> None:
-    trials = (
-        Trial(Variant("onnxruntime", Precision.FP32), Status.FEASIBLE, "ok", MEASURED),
-        Trial(Variant("openvino", Precision.INT8, 0.5), Status.CHOSEN, "cheap", MEASURED),
-        Trial(Variant("openvino", Precision.INT8), Status.UNSUPPORTED, "no such operator"),
-    )
-    plan = Plan("ranker", Budget(), trials, "cpu", ("avx2", "scalar"), 2, {"openvino": "1"})
-    assert Plan.from_dict(plan.to_dict()) == plan
-    assert plan.chosen is trials[1]
-    assert plan.original is trials[0]
-    assert plan.runners_up == (trials[0],)
-    with pytest.raises(BundleCorruptError):
-        Plan.from_dict({**plan.to_dict(), "trials": [{"variant": {}}]})
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"margin": -0.1},
-        {"margin": 1.0},
-        {"confidence": 0.5},
-        {"confidence": 1.0},
-        {"p99_ms": 0.0},
-        {"size_bytes": 0},
-        {"threads": 0},
-        {"margin": float("nan")},
-    ],
-)
-def test_a_budget_checks_itself(settings: dict[str, float]) -> None:
-    with pytest.raises(ValueRangeError, match=next(iter(settings))):
-        Budget(**settings)  # type: ignore[arg-type]

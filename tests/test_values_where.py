@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +31,15 @@ def test_shorthands() -> None:
     assert parse_where({}) is None
 
 
+def test_numpy_scalars_are_the_values_they_stand_for() -> None:
+    assert parse_where({"price": (None, np.float32(50))}) == Leaf("price", "lte", 50.0)
+    assert parse_where({"in_stock": np.True_}) == Leaf("in_stock", "eq", True)
+    assert parse_where({"brand": [np.str_("Acme")]}) == Leaf("brand", "in", ("Acme",))
+    leaf = parse_where({"stock": np.int64(3)})
+    assert isinstance(leaf, Leaf)
+    assert type(leaf.value) is int
+
+
 def test_the_canonical_tree_reads_as_documented() -> None:
     tree = {"and": [{"field": "price", "lt": 50}, {"not": {"field": "brand", "eq": "Acme"}}]}
     assert parse_where(tree) == Branch(
@@ -54,6 +64,10 @@ def test_the_canonical_tree_reads_as_documented() -> None:
         ["price"],
         "price",
         {"not": []},
+        {"price": {"field": "stock", "lt": 5}},
+        {"price": np.float32("nan")},
+        {"price": np.datetime64("2020-01-01")},
+        {"price": np.zeros(2)},
     ],
 )
 def test_nonsense_is_refused(where: Any) -> None:

@@ -1,17 +1,21 @@
 """Examples as one ``.npz`` file: what the command's ``--examples`` and ``--calibration`` read.
 
 Arrays ``offsets`` (requests + 1,) int64, ``labels`` (rows,) float32, one ``input.<name>`` for each
-input of the model, and ``lengths.<name>`` (requests,) int64 where a request's sequence is padded.
-Nothing in it is pickled.
+input of the model, ``lengths.<name>`` (requests,) int64 where a request's sequence is padded, and
+``weights`` (requests,) and ``propensities`` (rows,) float32 where they are known. What they hold is
+said in :class:`edgerec.values.examples.Examples`. Nothing is pickled.
 """
 
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from edgerec.errors import InvalidInput, ShapeError
@@ -19,6 +23,20 @@ from edgerec.values.examples import REQUEST_ROLES, Examples
 from edgerec.values.signature import Array, Arrays, Signature
 
 __all__ = ["examples_of", "load_examples", "save_examples"]
+
+DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    TypeError,
+    SyntaxError,
+    RuntimeError,
+    MemoryError,
+    TokenError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+"""What NumPy and zipfile raise at files that are not what they seem; found by flipping bytes."""
 
 
 def examples_of(
@@ -63,6 +81,10 @@ def save_examples(path: Path, examples: Examples) -> None:
     arrays: dict[str, Array] = {"offsets": examples.offsets, "labels": examples.labels}
     arrays |= {f"input.{name}": array for name, array in examples.inputs.items()}
     arrays |= {f"lengths.{name}": array for name, array in examples.lengths.items()}
+    if examples.weights is not None:
+        arrays["weights"] = examples.weights
+    if examples.propensities is not None:
+        arrays["propensities"] = examples.propensities
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
@@ -73,30 +95,47 @@ def load_examples(path: Path, signature: Signature) -> Examples:
     Raises
     ------
     InvalidInput
-        The file is missing, is no such file, or lacks an input of the model.
+        The file is missing or damaged, is no such file, or does not fit the model.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InvalidInput(f"cannot read examples from {path}: {error}") from error
-    wanted = ["offsets", "labels", *(f"input.{tensor.name}" for tensor in signature.inputs)]
+    arrays = _arrays(path)
+    inputs = [tensor.name for tensor in signature.inputs]
+    wanted = ["offsets", "labels", *(f"input.{name}" for name in inputs)]
     missing = [name for name in wanted if name not in arrays]
     if missing:
         raise InvalidInput(
             f"{path} lacks the arrays {', '.join(missing)}; it has {', '.join(sorted(arrays))}"
         )
-    return Examples(
-        inputs={tensor.name: arrays[f"input.{tensor.name}"] for tensor in signature.inputs},
-        roles=Examples.roles_of(signature),
-        offsets=arrays["offsets"],
-        labels=arrays["labels"],
-        lengths={
-            tensor.name: arrays[f"lengths.{tensor.name}"]
-            for tensor in signature.inputs
-            if f"lengths.{tensor.name}" in arrays
-        },
-    )
+    lengths = {name: arrays[f"lengths.{name}"] for name in inputs if f"lengths.{name}" in arrays}
+    try:
+        examples = Examples(
+            inputs={name: arrays[f"input.{name}"] for name in inputs},
+            roles=Examples.roles_of(signature),
+            offsets=arrays["offsets"],
+            labels=arrays["labels"],
+            weights=arrays.get("weights"),
+            propensities=arrays.get("propensities"),
+            lengths=lengths,
+        )
+        signature.check(examples.request(0))
+    except InvalidInput as error:
+        raise type(error)(f"{path}: {error}") from error
+    return examples
+
+
+def _arrays(path: Path) -> dict[str, Array]:
+    """Every array of an archive; what else is in it cannot be used."""
+    try:
+        with path.open("rb") as file:
+            found: object = np.load(file, allow_pickle=False)
+            if not isinstance(found, NpzFile):
+                raise InvalidInput(f"{path} holds one array; examples are an archive (.npz)")
+            arrays: dict[str, object] = {name: found[name] for name in found.files}
+    except DAMAGE as error:
+        raise InvalidInput(f"cannot read examples from {path}: {error}") from error
+    foreign = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if foreign:
+        raise InvalidInput(f"{path}: {', '.join(foreign)}: not in NumPy's format")
+    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
 
 
 def _padded(arrays: Sequence[Array]) -> list[Array]:

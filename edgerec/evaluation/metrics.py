@@ -10,13 +10,14 @@ NDCG, with linear gains and log2 discount, as ``trec_eval`` computes it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.errors import InvalidInput
+from edgerec.values.metric import MetricName
 
-__all__ = ["Metric", "hit_rate", "metric", "mrr", "ndcg", "ranks_of", "recall"]
+__all__ = ["Metric", "hit_rate", "metric", "mrr", "ndcg", "ranks_of", "recall", "worst_ranks"]
 
 Ranks = NDArray[np.int64]
 Gains = NDArray[np.float32]
@@ -26,9 +27,12 @@ Metric = Callable[[Ranks, Gains], float]
 def ranks_of(scores: NDArray[np.float32], wanted: NDArray[np.int64]) -> Ranks:
     """1-based ranks of the rows ``wanted`` when ``scores`` descend and ties go by row.
 
+    That is how serving orders a catalogue, whose rows know nothing of what is wanted.
+
     Parameters
     ----------
     scores : (rows,) float32
+        -inf for what may not come back; NaN counts against what is wanted.
     wanted : (m,) int64 in [0, rows)
 
     Returns
@@ -38,8 +42,29 @@ def ranks_of(scores: NDArray[np.float32], wanted: NDArray[np.int64]) -> Ranks:
     ranks = np.empty(len(wanted), np.int64)
     for place, row in enumerate(wanted):
         score = scores[row]
-        above = np.count_nonzero(scores > score)
-        ranks[place] = 1 + above + np.count_nonzero(scores[:row] == score)
+        not_above = np.count_nonzero(scores <= score)
+        ranks[place] = 1 + len(scores) - not_above + np.count_nonzero(scores[:row] == score)
+    return np.minimum(ranks, len(scores))
+
+
+def worst_ranks(scores: NDArray[np.float32], gains: Gains) -> Ranks:
+    """1-based rank of every row when ``scores`` descend and ties go against what is wanted.
+
+    For candidates that come in an order which may know the answer, such as the wanted ones first:
+    there a model that scores all rows alike must not look perfect.
+
+    Parameters
+    ----------
+    scores : (rows,) float32, finite
+    gains : (rows,) float32
+        Of rows with one score, the one with the smallest gain stands first.
+
+    Returns
+    -------
+    (rows,) int64, a permutation of 1 to rows
+    """
+    ranks = np.empty(len(scores), np.int64)
+    ranks[np.lexsort((gains, -scores))] = np.arange(1, len(scores) + 1)
     return ranks
 
 
@@ -75,16 +100,6 @@ METRICS = {"ndcg": ndcg, "recall": recall, "hit_rate": hit_rate, "mrr": mrr}
 
 
 def metric(name: str) -> Metric:
-    """The metric a text such as ``ndcg@10`` names.
-
-    Raises
-    ------
-    InvalidInput
-        No such metric, or k is not a positive integer.
-    """
-    family, _, depth = name.partition("@")
-    if family not in METRICS or not depth.isdigit() or int(depth) < 1:
-        known = ", ".join(f"{known}@k" for known in METRICS)
-        raise InvalidInput(f"unknown metric {name!r}; use one of {known} with k >= 1")
-    compute, k = METRICS[family], int(depth)
-    return lambda ranks, gains: compute(ranks, gains, k)
+    """The metric a text such as ``ndcg@10`` names; InvalidInput where there is none."""
+    parsed = MetricName.parse(name)
+    return partial(METRICS[parsed.family], k=parsed.depth)

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.errors import ShapeError
-from edgerec.evaluation.metrics import metric, ranks_of
+from edgerec.errors import BackendError, ShapeError, SignatureError
+from edgerec.evaluation.metrics import metric, ranks_of, worst_ranks
 from edgerec.values.examples import Examples
 from edgerec.values.signature import Array, Arrays
 
@@ -18,6 +18,8 @@ __all__ = ["Evaluation", "ItemTask", "RankingTask", "RetrievalTask", "Run", "Tar
 
 Run = Callable[[Arrays], dict[str, Array]]
 """Runs a model once: named inputs to named outputs."""
+Excluded = tuple[NDArray[np.int32], ...]
+"""Rows of a catalogue that each request may not get back."""
 SCORED_TOGETHER = 64
 """Requests that are scored against the catalogue in one product, so that memory stays bounded."""
 
@@ -75,7 +77,11 @@ class Targets:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankingTask:
-    """A ranker orders each request's own candidates."""
+    """A ranker orders each request's own candidates.
+
+    Candidates with one score are ranked against what is wanted, because examples may list that
+    first. Requests count alike: weights are for training.
+    """
 
     examples: Examples
     metric: str = "ndcg@10"
@@ -85,9 +91,11 @@ class RankingTask:
         values = np.zeros(self.examples.requests)
         pairs = zip(self.examples, self.examples.label_groups(), strict=True)
         for request, (inputs, labels) in enumerate(pairs):
-            wanted = np.flatnonzero(labels > 0)
-            scores = _only(run(inputs)).reshape(-1)
-            values[request] = compute(ranks_of(scores, wanted), labels[wanted])
+            scores = _output(run(inputs)).reshape(-1)
+            if len(scores) != len(labels):
+                raise ShapeError(f"a ranker gave {len(scores)} scores for {len(labels)} candidates")
+            wanted = labels > 0
+            values[request] = compute(worst_ranks(scores, labels)[wanted], labels[wanted])
         return values
 
     def requests(self) -> Iterator[Arrays]:
@@ -114,20 +122,21 @@ class RetrievalTask:
         What each request wanted.
     excluded : tuple of (m,) int, optional
         Rows that each request may not get back.
+
+    Ties are broken by row, as in serving.
     """
 
     inputs: tuple[Arrays, ...]
     vectors: NDArray[np.float32]
     targets: Targets
     metric: str = "ndcg@10"
-    excluded: tuple[NDArray[np.int32], ...] | None = None
+    excluded: Excluded | None = None
 
     def __post_init__(self) -> None:
-        if len(self.inputs) != len(self.targets):
-            raise ShapeError(f"{len(self.inputs)} requests, but targets of {len(self.targets)}")
+        _check_lengths(len(self.inputs), self.targets, self.excluded)
 
     def __call__(self, run: Run) -> NDArray[np.float64]:
-        queries = np.concatenate([_only(run(inputs)) for inputs in self.inputs])
+        queries = np.concatenate([_output(run(inputs)) for inputs in self.inputs])
         return _retrieval(queries, self.vectors, self.targets, self.metric, self.excluded)
 
     def requests(self) -> Iterator[Arrays]:
@@ -139,9 +148,7 @@ class RetrievalTask:
                 self,
                 inputs=tuple(self.inputs[int(request)] for request in half),
                 targets=self.targets.take(half),
-                excluded=None
-                if self.excluded is None
-                else tuple(self.excluded[int(request)] for request in half),
+                excluded=_take(self.excluded, half),
             )
             for half in _halves(len(self.inputs))
         )
@@ -160,6 +167,8 @@ class ItemTask:
     queries : (requests, d) float32
         Query vectors, the same for every variant of the tower.
     targets : Targets
+    excluded : tuple of (m,) int, optional
+        Rows that each request may not get back.
     """
 
     items: tuple[Arrays, ...]
@@ -167,17 +176,26 @@ class ItemTask:
     queries: NDArray[np.float32]
     targets: Targets
     metric: str = "ndcg@10"
+    excluded: Excluded | None = None
+
+    def __post_init__(self) -> None:
+        _check_lengths(len(self.queries), self.targets, self.excluded)
 
     def __call__(self, run: Run) -> NDArray[np.float64]:
-        vectors = np.concatenate([_only(run(batch)) for batch in self.items])
-        return _retrieval(self.queries, vectors, self.targets, self.metric)
+        vectors = np.concatenate([_output(run(batch)) for batch in self.items])
+        return _retrieval(self.queries, vectors, self.targets, self.metric, self.excluded)
 
     def requests(self) -> Iterator[Arrays]:
         return iter(self.singles)
 
     def split(self) -> tuple[ItemTask, ItemTask]:
         return tuple(  # type: ignore[return-value]
-            replace(self, queries=self.queries[half], targets=self.targets.take(half))
+            replace(
+                self,
+                queries=self.queries[half],
+                targets=self.targets.take(half),
+                excluded=_take(self.excluded, half),
+            )
             for half in _halves(len(self.targets))
         )
 
@@ -187,7 +205,7 @@ def _retrieval(
     vectors: NDArray[np.float32],
     targets: Targets,
     name: str,
-    excluded: tuple[NDArray[np.int32], ...] | None = None,
+    excluded: Excluded | None,
 ) -> NDArray[np.float64]:
     compute = metric(name)
     values = np.zeros(len(queries))
@@ -201,6 +219,18 @@ def _retrieval(
     return values
 
 
+def _check_lengths(requests: int, targets: Targets, excluded: Excluded | None) -> None:
+    if requests != len(targets) or (excluded is not None and requests != len(excluded)):
+        raise ShapeError(
+            f"{requests} requests, but targets of {len(targets)}"
+            + ("" if excluded is None else f" and excluded rows of {len(excluded)}")
+        )
+
+
+def _take(excluded: Excluded | None, requests: NDArray[np.int64]) -> Excluded | None:
+    return None if excluded is None else tuple(excluded[int(request)] for request in requests)
+
+
 def _halves(requests: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Even and odd requests: both halves see the whole period, and no request is in both."""
     if requests < 2:
@@ -209,6 +239,13 @@ def _halves(requests: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return order[::2], order[1::2]
 
 
-def _only(outputs: dict[str, Array]) -> Array:
+def _output(outputs: dict[str, Array]) -> Array:
+    """The only output; nothing can be ranked by what is not a number."""
+    if len(outputs) != 1:
+        raise SignatureError(
+            f"the evaluation reads a model's only output, this one has {', '.join(outputs)}"
+        )
     (array,) = outputs.values()
+    if not np.isfinite(array).all():
+        raise BackendError("the model computed NaN or infinity from finite inputs")
     return array

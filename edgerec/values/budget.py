@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgerec.errors import ValueRangeError
+from edgerec.values.metric import MetricName
 
 __all__ = ["Budget"]
 
@@ -17,19 +19,25 @@ class Budget:
     Parameters
     ----------
     metric : str
-        What the evaluation measures, such as ``ndcg@10``; printed, and compared with the
-        evaluation's own.
+        What the evaluation measures, such as ``ndcg@10``; see :mod:`edgerec.values.metric`.
     margin : float in [0, 1)
         Relative loss that is tolerated: the lower bound of the paired relative difference must
-        lie above ``-margin``.
+        lie at or above ``-margin``.
     confidence : float in (0.5, 1)
         One-sided confidence of that bound.
     p99_ms : float > 0, optional
         Upper bound of the 99th percentile of the latency of one request.
-    size_bytes : int > 0, optional
+    size_bytes : int >= 1, optional
         Upper bound of the serialised model.
     threads : int >= 1
         Intra-op threads of one session.
+
+    Raises
+    ------
+    ValueRangeError
+        A limit has the wrong type or lies outside its range.
+    InvalidInput
+        There is no such metric.
     """
 
     metric: str = "ndcg@10"
@@ -40,23 +48,29 @@ class Budget:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        _within("margin", self.margin, 0.0, 1.0, low_open=False)
-        _within("confidence", self.confidence, 0.5, 1.0)
-        if self.p99_ms is not None and not self.p99_ms > 0:
+        MetricName.parse(self.metric)
+        margin, confidence = _number("margin", self.margin), _number("confidence", self.confidence)
+        if not 0 <= margin < 1:
+            raise ValueRangeError(f"budget.margin must lie in [0, 1), got {margin}")
+        if not 0.5 < confidence < 1:
+            raise ValueRangeError(f"budget.confidence must lie in (0.5, 1), got {confidence}")
+        if self.p99_ms is not None and _number("p99_ms", self.p99_ms) <= 0:
             raise ValueRangeError(f"budget.p99_ms must be above 0, got {self.p99_ms}")
-        if self.size_bytes is not None and self.size_bytes < 1:
-            raise ValueRangeError(f"budget.size_bytes must be at least 1, got {self.size_bytes}")
-        if self.threads < 1:
-            raise ValueRangeError(f"budget.threads must be at least 1, got {self.threads}")
+        if self.size_bytes is not None:
+            _count("size_bytes", self.size_bytes)
+        _count("threads", self.threads)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """JSON-ready form; the keyword arguments that make it again."""
         return asdict(self)
 
 
-def _within(name: str, value: float, low: float, high: float, *, low_open: bool = True) -> None:
-    inside = (low < value if low_open else low <= value) and value < high
-    if not inside:
-        raise ValueRangeError(
-            f"budget.{name} must lie in {'(' if low_open else '['}{low}, {high}), got {value}"
-        )
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueRangeError(f"budget.{name} must be a finite number, got {value!r}")
+    return value
+
+
+def _count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueRangeError(f"budget.{name} must be an integer of at least 1, got {value!r}")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from edgerec.errors import BundleCorruptError
+from edgerec.errors import BundleCorruptError, InvalidInput, ValueRangeError
 from edgerec.values.budget import Budget
 
 __all__ = ["Interval", "Measurement", "Plan", "Precision", "Status", "Trial", "Variant"]
@@ -38,6 +38,11 @@ class Variant:
     threads: int = 1
 
     @property
+    def original(self) -> bool:
+        """Whether this is the model as it came: FP32 at full width."""
+        return self.precision is Precision.FP32 and self.keep == 1.0
+
+    @property
     def label(self) -> str:
         """Short text for tables, such as ``openvino weight-int8, 50 % width``."""
         width = "" if self.keep == 1.0 else f", {self.keep:.0%} width"
@@ -57,10 +62,25 @@ class Interval:
 class Measurement:
     """What one variant costs and delivers.
 
-    ``quality`` is the mean of the metric over the requests of the evaluation; ``difference`` the
-    paired difference to the original, relative to the original's mean. Times are those of one
-    request in microseconds, ``samples`` their number; ``p99_us`` is the sample's percentile.
-    ``cpu_s_per_1000`` is CPU seconds a thousand requests.
+    Parameters
+    ----------
+    quality : float
+        Mean of the metric over requests.
+    difference : Interval
+        Paired difference to the original over the same requests, relative to the original's mean;
+        ``low`` is the bound that the gate compares with the margin.
+    p50_us, p99_us : float
+        Percentiles of the times of single requests, in microseconds.
+    samples : int
+        Number of those times.
+    cpu_s_per_1000 : float
+        CPU seconds a thousand requests.
+    size_bytes : int
+        Of the serialised model.
+    confirmed : bool
+        Whether ``quality`` and ``difference`` are of requests that the search has not seen: so for
+        the original and for what ships. Else they are of those that were searched on, where the
+        best of many looks better than it is.
     """
 
     quality: float
@@ -70,6 +90,7 @@ class Measurement:
     samples: int
     cpu_s_per_1000: float
     size_bytes: int
+    confirmed: bool = False
 
 
 class Status(StrEnum):
@@ -101,6 +122,11 @@ class Plan:
 
     ``isa`` (the CPU features of the machine) must match where the plan is used; ``cpu``, ``cores``
     and ``versions`` only warn.
+
+    Raises
+    ------
+    ValueRangeError
+        Not exactly one of ``trials`` was chosen, or none is the original.
     """
 
     model: str
@@ -111,6 +137,14 @@ class Plan:
     cores: int
     versions: Mapping[str, str]
 
+    def __post_init__(self) -> None:
+        chosen = sum(trial.status is Status.CHOSEN for trial in self.trials)
+        if chosen != 1 or not any(trial.variant.original for trial in self.trials):
+            raise ValueRangeError(
+                f"a plan wants one chosen trial and that of the original, got {chosen} chosen of "
+                f"{', '.join(trial.variant.label for trial in self.trials) or 'none'}"
+            )
+
     @property
     def chosen(self) -> Trial:
         """The trial that won."""
@@ -119,11 +153,7 @@ class Plan:
     @property
     def original(self) -> Trial:
         """The unpruned FP32 trial that all others are compared with."""
-        return next(
-            trial
-            for trial in self.trials
-            if trial.variant.precision is Precision.FP32 and trial.variant.keep == 1.0
-        )
+        return next(trial for trial in self.trials if trial.variant.original)
 
     @property
     def runners_up(self) -> tuple[Trial, ...]:
@@ -137,7 +167,7 @@ class Plan:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Plan:
-        """Read what :meth:`to_dict` wrote."""
+        """Read what :meth:`to_dict` wrote; BundleCorruptError says what is wrong."""
         try:
             return cls(
                 model=data["model"],
@@ -148,7 +178,7 @@ class Plan:
                 cores=data["cores"],
                 versions=dict(data["versions"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, InvalidInput) as error:
             raise BundleCorruptError(f"not a plan: {error}") from error
 
 

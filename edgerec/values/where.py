@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from edgerec.errors import InvalidInput, LimitExceeded
 
 __all__ = ["Branch", "Condition", "Leaf", "Where", "parse_where"]
@@ -119,11 +121,17 @@ def _shorthand(field: str, value: Any, path: str) -> Condition:
         bounds = zip(("gte", "lte"), value, strict=True)
         return _all([_leaf(field, op, bound, path) for op, bound in bounds if bound is not None])
     if isinstance(value, Mapping):
+        if "field" in value:
+            raise InvalidInput(
+                f"{path}.{field} names a field again, {value['field']!r}: give the operators alone"
+            )
         return _leaves({"field": field, **value}, path)
     return _leaf(field, "eq", value, path)
 
 
 def _scalar(value: Any, field: str, path: str) -> Scalar:
+    if isinstance(value, np.generic):  # what an array's element is
+        value = value.item()
     if isinstance(value, bool | str | int) or (isinstance(value, float) and value == value):
         return value
     raise InvalidInput(f"{path}.{field}: compare with text, a number or a boolean, got {value!r}")

@@ -30,9 +30,7 @@ const er_kernel *er_kernel_at(size_t i) { return &KERNELS[i]; }
 size_t er_isa_count(void) { return N_ISAS; }
 const char *er_isa_at(size_t i) { return ISAS[i]; }
 
-bool er_kernel_runs(const er_kernel *kernel, er_cpu cpu) {
-    return (kernel->needs & ~cpu) == 0;
-}
+bool er_kernel_runs(const er_kernel *kernel, er_cpu cpu) { return (kernel->needs & ~cpu) == 0; }
 
 /* Position in the published order, 0 for the best; N_ISAS for a name that is not in it. */
 static size_t rank_of(const char *isa) {

@@ -39,8 +39,8 @@ def test_every_isa_equals_the_definition(
 
 @each_isa("inner_f16")
 def test_every_finite_half_is_widened_exactly(isa: str) -> None:
-    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
-    halves = halves[np.isfinite(halves)].reshape(-1, 1)
+    patterns = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = patterns[np.isfinite(patterns)].reshape(-1, 1)
     rows = np.arange(len(halves), dtype=np.int32)
     products = inner_products(np.ones(1, np.float32), halves, rows, isa=isa)
     assert (products == halves[:, 0].astype(np.float32)).all()

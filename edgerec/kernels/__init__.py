@@ -1,1 +1,1 @@
-"""Cython doors to the C core in src_c: check the arguments, release the GIL, call, map the status."""
+"""Cython doors to the C core: check the arguments, release the GIL, call, map the status."""

@@ -30,7 +30,6 @@ typedef void er_inner_f16_fn(const float *query, const uint16_t *vectors, size_t
 er_status er_inner_f32(const er_kernel *kernel, const float *query, const float *vectors, size_t n,
                        size_t dim, const int32_t *rows, size_t m, float *out, size_t *at);
 er_status er_inner_f16(const er_kernel *kernel, const float *query, const uint16_t *vectors,
-                       size_t n, size_t dim, const int32_t *rows, size_t m, float *out,
-                       size_t *at);
+                       size_t n, size_t dim, const int32_t *rows, size_t m, float *out, size_t *at);
 
 #endif

@@ -63,8 +63,7 @@ AVX2 void er_inner_f32_avx2(const float *query, const float *vectors, size_t dim
     memcpy(query_rest, query + whole, rest);
     for (size_t j = 0; j < m; j++) {
         const float *row = vectors + (size_t)rows[j] * dim;
-        if (j + AHEAD < m)
-            fetch(vectors + (size_t)rows[j + AHEAD] * dim, dim * sizeof(float));
+        if (j + AHEAD < m) fetch(vectors + (size_t)rows[j + AHEAD] * dim, dim * sizeof(float));
         sums acc = {_mm256_setzero_ps(), _mm256_setzero_ps()};
         for (size_t i = 0; i < whole; i += LANES) add_f32(&acc, query + i, row + i);
         if (rest) {
@@ -83,8 +82,7 @@ AVX2 void er_inner_f16_avx2(const float *query, const uint16_t *vectors, size_t 
     memcpy(query_rest, query + whole, rest * sizeof(float));
     for (size_t j = 0; j < m; j++) {
         const uint16_t *row = vectors + (size_t)rows[j] * dim;
-        if (j + AHEAD < m)
-            fetch(vectors + (size_t)rows[j + AHEAD] * dim, dim * sizeof(uint16_t));
+        if (j + AHEAD < m) fetch(vectors + (size_t)rows[j + AHEAD] * dim, dim * sizeof(uint16_t));
         sums acc = {_mm256_setzero_ps(), _mm256_setzero_ps()};
         for (size_t i = 0; i < whole; i += LANES) add_f16(&acc, query + i, row + i);
         if (rest) {

@@ -30,7 +30,7 @@ typedef struct er_rows_i8 {
     const float *scales;     /* n, > 0 */
     const uint8_t *eligible; /* bitmap (topk/eligible.h), or NULL for every row */
     size_t n, dim;
-    int32_t first_row;       /* number of the first row in the result; n + first_row <= INT32_MAX */
+    int32_t first_row; /* number of the first row in the result; n + first_row <= INT32_MAX */
 } er_rows_i8;
 
 /* Kernel: offer the score of every eligible row. */

@@ -19,8 +19,8 @@ er_scan_i8_fn er_scan_i8_avx512vnni;
 typedef struct {
     const int8_t *codes;
     float scale;
-    __mmask64 last;   /* the codes of the last, partial vector */
-    int32_t offset;   /* what 128 a code adds to every inner product: 128 * sum of the query */
+    __mmask64 last; /* the codes of the last, partial vector */
+    int32_t offset; /* what 128 a code adds to every inner product: 128 * sum of the query */
 } scan_query;
 
 VNNI static scan_query prepare(const er_query_i8 *query, size_t dim) {
@@ -109,13 +109,12 @@ INLINE __m512i dot16(const scan_query *query, const int8_t *rows, size_t dim) {
 
 INLINE void offer_group(const scan_query *query, const er_rows_i8 *table, size_t start,
                         unsigned bits, size_t dim, er_topk *top) {
-    __m512 score_f32x16 =
-        _mm512_cvtepi32_ps(dot16(query, table->codes + start * dim, dim));
+    __m512 score_f32x16 = _mm512_cvtepi32_ps(dot16(query, table->codes + start * dim, dim));
     score_f32x16 = _mm512_mul_ps(score_f32x16, _mm512_loadu_ps(table->scales + start));
     score_f32x16 = _mm512_mul_ps(score_f32x16, _mm512_set1_ps(query->scale));
     /* "not less than" lets NaN through, to be noted */
-    bits = _mm512_mask_cmp_ps_mask((__mmask16)bits, score_f32x16,
-                                   _mm512_set1_ps(top->threshold), _CMP_NLT_UQ);
+    bits = _mm512_mask_cmp_ps_mask((__mmask16)bits, score_f32x16, _mm512_set1_ps(top->threshold),
+                                   _CMP_NLT_UQ);
     if (!bits) return;
     float score[GROUP];
     _mm512_storeu_ps(score, score_f32x16);

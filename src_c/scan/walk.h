@@ -74,9 +74,11 @@ INLINE void offer_four(const scan_query *query, const er_rows_i8 *table, const u
 
 INLINE void offer_list(scan_list *list, const scan_query *query, const er_rows_i8 *table,
                        size_t dim, er_topk *top) {
-    for (size_t r = list->n; r % 4 != 0; r++) list->rows[r] = list->rows[0]; /* fill the last four */
+    for (size_t r = list->n; r % 4 != 0; r++)
+        list->rows[r] = list->rows[0]; /* fill the last four */
     for (size_t r = 0; r < list->n; r += 4)
-        offer_four(query, table, list->rows + r, list->n - r < 4 ? (unsigned)(list->n - r) : 4, dim, top);
+        offer_four(query, table, list->rows + r, list->n - r < 4 ? (unsigned)(list->n - r) : 4, dim,
+                   top);
     list->n = 0;
 }
 

@@ -10,8 +10,8 @@ size_t er_topk_workspace(size_t k) { return k + (k > SLACK ? k : SLACK); }
 
 void er_topk_start(er_topk *top, er_key *keys, size_t k) {
     assert(k >= 1 && k <= ER_TOPK_MAX);
-    *top = (er_topk){
-        .keys = keys, .capacity = er_topk_workspace(k), .k = k, .threshold = -INFINITY};
+    *top =
+        (er_topk){.keys = keys, .capacity = er_topk_workspace(k), .k = k, .threshold = -INFINITY};
 }
 
 void er_topk_shrink(er_topk *top) {
@@ -41,8 +41,8 @@ size_t er_topk_finish(er_topk *top, int32_t *rows, float *scores) {
 }
 
 er_status er_topk_f32(const er_kernel *kernel, const float *values, size_t n,
-                      const uint8_t *eligible, size_t k, er_key *keys, int32_t *rows,
-                      float *scores, size_t *found) {
+                      const uint8_t *eligible, size_t k, er_key *keys, int32_t *rows, float *scores,
+                      size_t *found) {
     if (k < 1 || k > ER_TOPK_MAX) return ER_BAD_K;
     if (n > INT32_MAX) return ER_TOO_LONG;
     er_topk top;

@@ -67,7 +67,7 @@ typedef void er_topk_f32_fn(const float *scores, size_t n, const uint8_t *eligib
  * ER_BAD_K, ER_TOO_LONG for n > INT32_MAX, ER_NOT_FINITE for NaN in an eligible row. Every ISA
  * gives the same bits. No allocation, no global state, reentrant. */
 er_status er_topk_f32(const er_kernel *kernel, const float *values, size_t n,
-                      const uint8_t *eligible, size_t k, er_key *keys, int32_t *rows,
-                      float *scores, size_t *found);
+                      const uint8_t *eligible, size_t k, er_key *keys, int32_t *rows, float *scores,
+                      size_t *found);
 
 #endif

@@ -3,6 +3,8 @@ VENV    ?= .venv
 PYTHON  ?= python3
 PY      := $(VENV)/bin/python
 PIP     := $(PY) -m pip --disable-pip-version-check -q
+# The environment's own build tools: the second installation finds the kernels built.
+INSTALL := $(PIP) install --no-build-isolation -e
 SOURCES := pyproject.toml setup.py constraints.txt $(wildcard src_c/*.[ch] src_c/*.def src_c/*/*.[ch]) $(wildcard edgerec/kernels/*.p[yx][xd])
 DATA    := $(wildcard ../shared/data)
 
@@ -18,19 +20,20 @@ help:  ## List the targets
 
 $(VENV)/.base: $(SOURCES)
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -e .
+	$(PIP) install setuptools cython numpy
+	$(INSTALL) .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(PIP) install -e ".[test]"
+	$(INSTALL) ".[test]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.test
-	$(PIP) install -e ".[test,dev]"
+	$(INSTALL) ".[dev]"
 	@touch $@
 
 $(VENV)/.train: $(VENV)/.test
-	$(PIP) install -e ".[test,train]"
+	$(INSTALL) ".[test,train]"
 	@touch $@
 
 demo: $(VENV)/.base  ## Run the main job on the shop that ships with edgerec, offline

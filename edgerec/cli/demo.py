@@ -86,12 +86,12 @@ def _answer(engine: Engine, bundle: Path) -> None:
     for record in engine.items(liked):
         click.echo(f"  {record['title']} ({record['price']:.2f})")
     click.echo("\nrecommend, in stock:")
-    where = {"in_stock": True}
-    show_results(engine, engine.recommend(user, k=5, where=where), "text")
-    query = _query(engine, liked[-1])
-    click.echo(f"\nsearch {query!r} (typed with a slip), at most 150:")
-    where_price = {"price": (None, 150), "in_stock": True}
-    show_results(engine, engine.search(query, user=user, k=5, where=where_price), "text")
+    show_results(engine, engine.recommend(user, k=5, where={"in_stock": True}), "text")
+    (last,) = engine.items(liked[-1:])
+    query, limit = _typed(last["title"]), round(1.5 * last["price"])
+    click.echo(f"\nsearch {query!r} (typed with a slip), in stock, at most {limit}:")
+    where = {"in_stock": True, "price": (None, limit)}
+    show_results(engine, engine.search(query, user=user, k=5, where=where), "text")
     click.echo("\nTry next:")
     for command in _next(user, query, bundle):
         click.echo(f"  {command}")
@@ -102,11 +102,10 @@ def _shopper(visits: Path) -> str:
     return read_visits(visits)[-1].user
 
 
-def _query(engine: Engine, item: str) -> str:
-    """What a hurried shopper types for an item: two words of its title, one with a slip."""
-    (record,) = engine.items([item])
-    first, *_, last = str(record["title"]).lower().split()
-    return f"{first} {last[:-2]}{last[-1]}{last[-2]}"
+def _typed(title: str) -> str:
+    """What a hurried shopper types for an item: what it is, with two letters swapped."""
+    words = title.lower().partition(" with ")[0].split()[-3:]
+    return " ".join([*words[:-1], f"{words[-1][:-2]}{words[-1][-1]}{words[-1][-2]}"])
 
 
 def _next(user: str, query: str, bundle: Path) -> list[str]:

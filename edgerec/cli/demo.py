@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import click
+import numpy as np
 
 from edgerec.cli.answers import show_results
 from edgerec.cli.built import show_built
@@ -14,7 +15,7 @@ from edgerec.cli.options import force, output_format, seed
 from edgerec.cli.output import Bar
 from edgerec.engine.engine import Engine, open
 from edgerec.errors import InvalidInput, OutputExists
-from edgerec.events.visits import read_visits
+from edgerec.events.visits import Visit, read_visits
 from edgerec.recipe.builder import BUILD_STEPS, build
 from edgerec.recipe.recipe import read_recipe
 from edgerec.shop.files import write_shop
@@ -22,6 +23,7 @@ from edgerec.shop.files import write_shop
 __all__ = ["demo_command"]
 
 SHOP_STEPS = 4
+ASKED = 1000
 
 
 @click.command("demo")
@@ -80,9 +82,11 @@ def _make_room(out: Path, *, force: bool) -> None:
 
 def _answer(engine: Engine, bundle: Path) -> None:
     """A few answers that a person can judge."""
-    user = _shopper(bundle.parent / "data" / "visits.jsonl")
+    visits = read_visits(bundle.parent / "data" / "visits.jsonl")[-ASKED:]
+    click.echo(_times(engine, visits))
+    user = visits[-1].user
     liked = engine.history(user)[-4:]
-    click.echo(f"Shopper {user} lately looked at:")
+    click.echo(f"\nShopper {user} lately looked at:")
     for record in engine.items(liked):
         click.echo(f"  {record['title']} ({record['price']:.2f})")
     click.echo("\nrecommend, in stock:")
@@ -97,9 +101,22 @@ def _answer(engine: Engine, bundle: Path) -> None:
         click.echo(f"  {command}")
 
 
-def _shopper(visits: Path) -> str:
-    """Whoever came last."""
-    return read_visits(visits)[-1].user
+def _times(engine: Engine, visits: list[Visit]) -> str:
+    """How long the engine takes to answer what its last visitors asked, one after another."""
+    taken: dict[str, list[float]] = {"recommend": [], "search": []}
+    for visit in visits:
+        if visit.query is None:
+            taken["recommend"].append(sum(engine.recommend(visit.user).stages_us.values()))
+        else:
+            results = engine.search(visit.query, user=visit.user)
+            taken["search"].append(sum(results.stages_us.values()))
+    lines = [
+        f"  {task:10} p50 {np.percentile(us, 50) / 1000:.2f} ms, "
+        f"p99 {np.percentile(us, 99) / 1000:.2f} ms ({len(us)} requests)"
+        for task, us in taken.items()
+        if us
+    ]
+    return "\n".join(["A request, end to end, one at a time:", *lines])
 
 
 def _typed(title: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NoReturn
+from typing import Generic, NoReturn, TypeVar
 
 from edgerec.backends.inputs import InputReader
 from edgerec.backends.session import Engine
@@ -13,7 +12,10 @@ from edgerec.values.signature import Array, Arrays, Signature
 __all__ = ["CheckedSession"]
 
 
-class CheckedSession:
+E = TypeVar("E", bound=Engine)
+
+
+class CheckedSession(Generic[E]):
     """A :class:`~edgerec.backends.session.Session` around an engine that is built per process.
 
     Parameters
@@ -22,18 +24,18 @@ class CheckedSession:
     signature : Signature
     threads : int >= 1
         As granted by the budget.
-    build : callable
-        Makes the engine of this process; what it raises reaches the first caller.
+    engine : PerProcess of Engine
+        The engine of each process; what building it raises reaches the first caller.
     """
 
     def __init__(
-        self, backend: str, signature: Signature, threads: int, build: Callable[[], Engine]
+        self, backend: str, signature: Signature, threads: int, engine: PerProcess[E]
     ) -> None:
         self.backend = backend
         self.signature = signature
         self.threads = threads
         self._inputs = InputReader(signature)
-        self._engine = PerProcess(build, name=f"a session of {backend}")
+        self._engine = engine
 
     def run(self, inputs: Arrays) -> dict[str, Array]:
         """Check the inputs and run the engine; see the protocol."""

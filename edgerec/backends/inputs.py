@@ -8,11 +8,12 @@ recognise goes to the law.
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgerec.errors import ValueRangeError
-from edgerec.values.signature import Array, Arrays, Signature
+from edgerec.values.signature import Array, Arrays, Input, Signature
 
 __all__ = ["MAX_ID", "InputReader"]
 
@@ -22,6 +23,18 @@ MAX_ID = 2**31 - 1
 SMALL = 4096
 """Elements up to which one inner product is quicker than a test of each element; above, it is no
 quicker, and BLAS might use threads."""
+
+
+class Wanted(NamedTuple):
+    """An input, taken apart for a quick comparison."""
+
+    name: str
+    dtype: np.dtype[Any]
+    rank: int
+    fixed: tuple[tuple[int, int], ...]
+    """Axis and size."""
+    free: tuple[tuple[int, str], ...]
+    """Axis and name."""
 
 
 class InputReader:
@@ -34,9 +47,7 @@ class InputReader:
 
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
-        self._tensors = tuple(
-            (tensor.name, np.dtype(tensor.dtype), tensor.shape) for tensor in signature.inputs
-        )
+        self._tensors = tuple(_wanted(tensor) for tensor in signature.inputs)
 
     def read(self, inputs: Arrays) -> list[Array]:
         """Check the inputs and return them in the signature's order, C-contiguous.
@@ -51,9 +62,7 @@ class InputReader:
         arrays = self._recognise(inputs)
         if arrays is None:
             self._signature.check(inputs)
-            arrays = [
-                np.asarray(inputs[name], dtype=dtype, order="C") for name, dtype, _ in self._tensors
-            ]
+            arrays = [np.asarray(inputs[t.name], t.dtype, order="C") for t in self._tensors]
             self._check_ids(arrays)
         return arrays
 
@@ -63,32 +72,41 @@ class InputReader:
             return None
         sizes: dict[str, int] = {}
         arrays: list[Array] = []
-        for name, dtype, shape in self._tensors:
+        for name, dtype, rank, fixed, free in self._tensors:
             array = inputs.get(name)
             if type(array) is not np.ndarray or array.dtype is not dtype:
                 return None
-            if not array.flags.c_contiguous or not _fits(array.shape, shape, sizes):
+            shape = array.shape
+            if len(shape) != rank or not array.flags.c_contiguous:
                 return None
+            for axis, size in fixed:
+                if shape[axis] != size:
+                    return None
+            for axis, symbol in free:
+                if sizes.setdefault(symbol, shape[axis]) != shape[axis]:
+                    return None
             if not _plausible(array):
                 return None
             arrays.append(array)
         return arrays
 
     def _check_ids(self, arrays: list[Array]) -> None:
-        for (name, dtype, _), array in zip(self._tensors, arrays, strict=True):
-            if dtype == np.int64 and array.max() > MAX_ID:
+        for tensor, array in zip(self._tensors, arrays, strict=True):
+            if tensor.dtype.kind == "i" and array.max() > MAX_ID:
                 raise ValueRangeError(
-                    f"input {name!r} holds the id {array.max()}; the largest is {MAX_ID}"
+                    f"input {tensor.name!r} holds the id {array.max()}; the largest is {MAX_ID}"
                 )
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int | str, ...], sizes: dict[str, int]) -> bool:
-    if len(shape) != len(wanted):
-        return False
-    for size, want in zip(shape, wanted, strict=True):
-        if size != (sizes.setdefault(want, size) if want.__class__ is str else want):
-            return False
-    return True
+def _wanted(tensor: Input) -> Wanted:
+    sizes = list(enumerate(tensor.shape))
+    return Wanted(
+        tensor.name,
+        np.dtype(tensor.dtype),
+        len(tensor.shape),
+        tuple((axis, size) for axis, size in sizes if isinstance(size, int)),
+        tuple((axis, size) for axis, size in sizes if isinstance(size, str)),
+    )
 
 
 def _plausible(array: Array) -> bool:

@@ -13,7 +13,9 @@ from typing import Any
 from edgerec.backends.checked import CheckedSession
 from edgerec.backends.external_data import refuse_external_data
 from edgerec.backends.ports import check_ports
+from edgerec.backends.session import Session
 from edgerec.errors import BackendError, MissingDependency, UnsupportedOperator
+from edgerec.machine.fork import PerProcess
 from edgerec.machine.threads import thread_budget
 from edgerec.values.signature import Array, Signature
 
@@ -42,13 +44,14 @@ class OnnxRuntime:
         """Whether telemetry is off: the variable was there before the library was."""
         return "onnxruntime" not in sys.modules or os.environ.get(SILENCE) == "1"
 
-    def open(self, graph: bytes, signature: Signature, *, threads: int = 1) -> CheckedSession:
+    def open(self, graph: bytes, signature: Signature, *, threads: int = 1) -> Session:
         """Open a model; see the protocol."""
         refuse_external_data(graph)
         check_ports(graph, signature)
         granted = thread_budget().lease(threads)
         build = partial(OnnxRuntimeEngine, graph, signature, granted)
-        return CheckedSession(self.name, signature, granted, build)
+        engine = PerProcess(build, name="a session of onnxruntime")
+        return CheckedSession(self.name, signature, granted, engine)
 
 
 class OnnxRuntimeEngine:

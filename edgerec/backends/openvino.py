@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 from edgerec.backends.checked import CheckedSession
 from edgerec.backends.external_data import refuse_external_data
 from edgerec.backends.ports import check_ports
+from edgerec.backends.session import Session
 from edgerec.errors import BackendError, MissingDependency, UnsupportedOperator
+from edgerec.machine.fork import PerProcess
 from edgerec.machine.threads import thread_budget
 from edgerec.values.signature import Array, Input, Output, Signature
 
@@ -25,6 +28,9 @@ CONVERTER = "openvino.tools.ovc"
 SMALL_BYTES = 32768
 """Inputs up to this size are copied into a buffer that stays bound, which is quicker than binding
 the caller's."""
+SETTLE_S = 0.02
+"""What its worker threads need to fall asleep after a call; awake, they hold a lock of their pool
+now and then, and a child that inherits it held can build no engine."""
 Places = tuple[tuple[str, int | None], ...]
 """Name and port of each tensor of a signature."""
 OPERATOR = re.compile(
@@ -45,7 +51,7 @@ class OpenVino:
         """Whether telemetry is off: its package is blocked."""
         return sys.modules.get(TELEMETRY) is None
 
-    def open(self, graph: bytes, signature: Signature, *, threads: int = 1) -> CheckedSession:
+    def open(self, graph: bytes, signature: Signature, *, threads: int = 1) -> Session:
         """Open a model; see the protocol."""
         refuse_external_data(graph)
         check_ports(graph, signature)
@@ -53,7 +59,8 @@ class OpenVino:
         granted = budget.lease(threads)
         lanes = budget.parallel(granted)
         build = partial(OpenVinoEngine, graph, signature, threads=granted, lanes=lanes)
-        return CheckedSession(self.name, signature, granted, build)
+        engine = PerProcess(build, name="a session of openvino", pause=OpenVinoEngine.pause)
+        return CheckedSession(self.name, signature, granted, engine)
 
 
 class OpenVinoEngine:
@@ -69,6 +76,7 @@ class OpenVinoEngine:
         self._signature = signature
         self._settings = _settings(threads)
         self._core = self._runtime.Core()
+        self._lanes, self._threads = lanes, threads
         self._slots = threading.Semaphore(lanes)
         self._idle: deque[Lane] = deque()
         try:
@@ -81,12 +89,30 @@ class OpenVinoEngine:
         """Run the graph; the outputs are copies."""
         with self._slots:
             try:
-                lane = self._idle.pop() if self._idle else self._open_lane()
+                lane = self._lane()
                 found = lane.run(arrays)
             except RuntimeError as error:  # and the lane is dropped: who knows its state
                 raise _refusal(error) from error
             self._idle.append(lane)
             return found
+
+    def pause(self, patience_s: float) -> Callable[[], None]:
+        """Take every slot, so that no lock of OpenVINO is held; the result gives them back."""
+        deadline = time.monotonic() + patience_s
+        taken = 0
+        while taken < self._lanes and self._slots.acquire(
+            timeout=max(0.0, deadline - time.monotonic())
+        ):
+            taken += 1
+        if self._threads > 1:
+            time.sleep(SETTLE_S)
+        return partial(self._slots.release, taken) if taken else lambda: None
+
+    def _lane(self) -> Lane:
+        try:
+            return self._idle.pop()  # the one used last: its memory is in the cache
+        except IndexError:
+            return self._open_lane()
 
     def _open_lane(self) -> Lane:
         model = self._core.compile_model(self._graph, "CPU", self._settings)

@@ -3,6 +3,9 @@
 An inference engine owns threads and locks. In a forked child the threads are gone, so running the
 inherited engine may wait for ever, and destroying it joins threads that do not exist. The child
 therefore builds its own and never lets go of the inherited one, not even when it exits.
+
+Building a new one does not help where the library itself holds a lock at the moment of the fork.
+Such a value is paused for that moment: calls that run end first, others wait.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import ClassVar, Generic, NoReturn, TypeVar
 from weakref import WeakSet
@@ -19,6 +23,10 @@ from edgerec.errors import BackendError, EngineClosed
 __all__ = ["PerProcess"]
 
 T = TypeVar("T")
+Pause = Callable[[T, float], Callable[[], None]]
+
+PATIENCE_S = 5.0
+"""A fork waits no longer than this for running calls: it may come from inside one of them."""
 
 
 class PerProcess(Generic[T]):
@@ -30,13 +38,21 @@ class PerProcess(Generic[T]):
         Makes the value. What it raises reaches the caller, and the next call tries again.
     name : str
         What the value is, for messages.
+    pause : callable, optional
+        Called with the value and a patience in seconds before this process forks: lets running
+        calls end, holds others back, and returns what lets them go on.
     """
 
     _living: ClassVar[WeakSet[PerProcess[object]]] = WeakSet()
+    _forking: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, build: Callable[[], T], *, name: str = "it") -> None:
+    def __init__(
+        self, build: Callable[[], T], *, name: str = "it", pause: Pause[T] | None = None
+    ) -> None:
         self._build = build
         self._name = name
+        self._pause = pause
+        self._go_on: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._closed = False
         self._values: tuple[T, ...] = ()
@@ -78,18 +94,58 @@ class PerProcess(Generic[T]):
                 self._values = (self._build(),)
             return self._values[0]
 
-    def _enter_child(self) -> None:
+    def _stop(self, deadline: float) -> None:
+        """Let no call and no build be under way; gives up at the deadline."""
+        if self._pause is None or not self._lock.acquire(timeout=_left(deadline)):
+            return
+        calls = [self._pause(value, _left(deadline)) for value in self._values]
+        self._go_on = calls[0] if calls else _nothing
+
+    def _resume(self) -> None:
+        go_on, self._go_on = self._go_on, None
+        if go_on is not None:
+            go_on()
+            self._lock.release()
+
+    def _renew(self) -> None:
         """Start anew in a forked child, before anything else runs there."""
         if self._values:
             # A reference that is never given back: the value outlives even the interpreter's end.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._values))
         self._values = ()
+        self._go_on = None
         self._lock = threading.Lock()
 
     @classmethod
-    def _enter_children(cls) -> None:
+    def _before_fork(cls) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        cls._forking.acquire()
         for holder in list(cls._living):
-            holder._enter_child()  # noqa: SLF001
+            holder._stop(deadline)  # noqa: SLF001
+
+    @classmethod
+    def _after_in_parent(cls) -> None:
+        for holder in list(cls._living):
+            holder._resume()  # noqa: SLF001
+        cls._forking.release()
+
+    @classmethod
+    def _after_in_child(cls) -> None:
+        cls._forking = threading.Lock()
+        for holder in list(cls._living):
+            holder._renew()  # noqa: SLF001
 
 
-os.register_at_fork(after_in_child=PerProcess._enter_children)  # noqa: SLF001
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
+
+
+def _nothing() -> None:
+    """Go on where nothing was held back."""
+
+
+os.register_at_fork(
+    before=PerProcess._before_fork,  # noqa: SLF001
+    after_in_parent=PerProcess._after_in_parent,  # noqa: SLF001
+    after_in_child=PerProcess._after_in_child,  # noqa: SLF001
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 
 from edgerec.backends.registry import BACKEND_NAMES, backend
 from edgerec.compression.pruning import prune
-from edgerec.compression.sensitivity import Probe, sensitivity
+from edgerec.compression.sensitivity import Probe, held_out, sensitivity
 from edgerec.errors import ValueRangeError
 from edgerec.evaluation.inputs import random_inputs
 from edgerec.graph.ids import table_rows
 from edgerec.graph.widths import find_widths
 from edgerec.values.model import Model
+from edgerec.values.signature import Signature
 from tests.strategies.graphs import few, mlp, mlps, tower
 
 
@@ -44,7 +46,8 @@ def test_what_is_asked_is_kept_and_the_refit_is_not_worse(model: Model, keep: fl
     assert report.kept * total <= max(keep * total, smallest) + 1e-9
     assert report.kept * total >= min(keep * total - step, total) - 1e-9
     assert report.error <= report.plain_error * (1 + 1e-9)
-    assert report.error == pytest.approx(Probe(model, calibration).perturbation(pruned.model))
+    _, judging = held_out(calibration)
+    assert report.error == pytest.approx(Probe(model, judging).perturbation(pruned.model))
     assert report.multiply_adds[1] < report.multiply_adds[0]
     assert pruned.model.signature == model.signature
 
@@ -120,6 +123,29 @@ def test_models_without_widths_come_back_as_they_are() -> None:
 def test_keeping_everything_gives_the_model_itself() -> None:
     model = mlp(0, (8,))
     assert prune(model, requests(model), keep=1.0).model is model
+
+
+def test_a_quarter_is_held_out_where_there_is_enough() -> None:
+    model = mlp(0, (8,))
+    calibration = requests(model, 9)
+    fitting, judging = held_out(calibration)
+    assert len(fitting) == 7
+    assert [id(r) for r in judging] == [id(calibration[3]), id(calibration[7])]
+    assert held_out(calibration[:7]) == (calibration[:7], calibration[:7])
+
+
+def test_scores_are_compared_within_a_request() -> None:
+    plain = mlp(0, (8,), forms=("gemm",), outputs=1)
+    (output,) = plain.signature.outputs
+    scored = Signature(plain.signature.inputs, (replace(output, meaning="score"),))
+    shifted = onnx.load_from_string(plain.graph)
+    (found,) = (t for t in shifted.graph.initializer if t.name == shifted.graph.node[-1].input[2])
+    moved = onnx.numpy_helper.to_array(found) + np.float32(5)
+    found.CopyFrom(onnx.numpy_helper.from_array(moved, found.name))
+    other = Model("mlp", shifted.SerializeToString(), plain.signature)
+    assert Probe(plain, requests(plain)).perturbation(other) > 1.0
+    as_score = replace(plain, signature=scored)
+    assert Probe(as_score, requests(plain)).perturbation(other) < 1e-5
 
 
 def test_the_report_reads() -> None:

@@ -17,6 +17,7 @@ from edgerec.backends.registry import BACKEND_NAMES, backend
 from edgerec.compression.calibration import calibrate
 from edgerec.compression.codes import encode, encode_bias, weight_limit
 from edgerec.compression.quantization import quantize, quantize_reported
+from edgerec.compression.static_int8 import find_products
 from edgerec.errors import UnsupportedOperator, ValueRangeError
 from edgerec.evaluation.inputs import random_inputs
 from edgerec.graph.editor import Editor
@@ -112,7 +113,9 @@ def test_static_int8_is_the_integer_product(name: str, seven_bit: bool) -> None:
     model = build.model("m", dense_signature(5))
     calibration = requests(model)
     seen = calibrate(model, ["x"], calibration)["x"]
-    narrow = quantize(model, calibration, precision=Precision.INT8, seven_bit=seven_bit)
+    narrow = quantize(
+        model, calibration, precision=Precision.INT8, seven_bit=seven_bit, least_outputs=1
+    )
     for inputs in calibration[:4]:
         wanted = integer_product(
             inputs["x"],
@@ -135,8 +138,8 @@ def dense_signature(outputs: int) -> Signature:
 @few
 @given(mlps())
 def test_every_product_runs_in_integers(tmp_path_factory: Any, model: Model) -> None:
-    narrow = quantize(model, requests(model, 4), precision=Precision.INT8)
-    products = sum(node.op_type in ("Gemm", "MatMul") for node in Editor(model.graph).nodes)
+    narrow = quantize(model, requests(model, 4), precision=Precision.INT8, least_outputs=1)
+    products = len(find_products(Editor(model.graph), ()))
     left = optimised(narrow, tmp_path_factory.mktemp("ort"))
     assert sum(left[name] for name in INTEGER) == products, left
     assert not left.keys() & {"Gemm", "MatMul", "FusedGemm", "DynamicQuantizeLinear"}, left
@@ -147,7 +150,7 @@ def test_every_product_runs_in_integers(tmp_path_factory: Any, model: Model) -> 
 def test_outputs_stay_close(model: Model, place: tuple[Precision, str], seed: int) -> None:
     precision, name = place
     calibration = requests(model)
-    narrow = quantize(model, calibration, precision=precision, backend=name)
+    narrow = quantize(model, calibration, precision=precision, backend=name, least_outputs=1)
     wanted = np.concatenate([run(model, name, x)["y0"].ravel() for x in calibration[:4]])
     found = np.concatenate([run(narrow, name, x)["y0"].ravel() for x in calibration[:4]])
     assert np.sqrt(np.mean((found - wanted) ** 2)) <= 0.05 * np.abs(wanted).max() + 1e-3
@@ -171,7 +174,9 @@ def test_rows_of_a_tower_do_not_depend_on_each_other(
 @few
 @given(mlps(ranks=(2,)), st.sampled_from(BACKEND_NAMES))
 def test_rows_of_any_network_do_not_depend_on_each_other(model: Model, name: str) -> None:
-    narrow = quantize(model, requests(model, 4), precision=Precision.INT8, backend=name)
+    narrow = quantize(
+        model, requests(model, 4), precision=Precision.INT8, backend=name, least_outputs=1
+    )
     (inputs,) = requests(model, 1, 11, seed=5)
     session = backend(name).open(narrow.graph, narrow.signature)
     check_batch_invariance(session, inputs, rng=np.random.default_rng(0))
@@ -273,7 +278,7 @@ def test_a_gemm_that_adds_an_activation_keeps_adding_it() -> None:
     build.node("Gemm", "x", build.weights("w", FEATURES, 5), left)
     build.rename_last("y")
     model = build.model("m", dense_signature(5))
-    narrow = quantize(model, requests(model), precision=Precision.INT8)
+    narrow = quantize(model, requests(model), precision=Precision.INT8, least_outputs=1)
     (inputs,) = requests(model, 1)
     np.testing.assert_allclose(
         run(narrow, "onnxruntime", inputs)["y"], run(model, "onnxruntime", inputs)["y"], atol=0.1
@@ -289,7 +294,9 @@ def test_channels_of_zeros_with_a_large_bias(name: str) -> None:
     build.constants["w0"][:, 1] = 1e-30
     build.constants["b0"][:2] = [1e6, -1e6]
     model = build.model("m", dense_signature(5))
-    narrow = quantize(model, requests(model), precision=Precision.INT8, backend=name)
+    narrow = quantize(
+        model, requests(model), precision=Precision.INT8, backend=name, least_outputs=1
+    )
     (inputs,) = requests(model, 1)
     found = run(narrow, name, inputs)["y"]
     np.testing.assert_allclose(found[:, 0], 1e6, rtol=1e-5)
@@ -308,7 +315,9 @@ def test_weight_only_products_of_any_length(inputs: int, name: str) -> None:
     )
     model = build.model("m", signature)
     (given_,) = requests(model, 1)
-    narrow = quantize(model, [given_], precision=Precision.WEIGHT_INT8, backend=name)
+    narrow = quantize(
+        model, [given_], precision=Precision.WEIGHT_INT8, backend=name, least_outputs=1
+    )
     wanted = given_["x"] @ build.constants["w0"] + build.constants["b0"]
     np.testing.assert_allclose(run(narrow, name, given_)["y"], wanted, atol=0.05)
 
@@ -319,14 +328,22 @@ def test_what_cannot_be_rounded_is_said() -> None:
     build.rename_last("y")
     model = build.model("m", dense_signature(FEATURES))
     for precision in (Precision.INT8, Precision.WEIGHT_INT8):
-        with pytest.raises(UnsupportedOperator, match="nothing that can be stored"):
+        with pytest.raises(UnsupportedOperator, match="nothing that is worth storing"):
             quantize(model, requests(model), precision=precision)
 
 
+def test_products_with_few_outputs_stay_in_fp32() -> None:
+    model = mlp(0, (64, 48), outputs=8)
+    report = quantize_reported(model, requests(model), precision=Precision.INT8).report
+    assert len(report.rounded) == 2
+    with pytest.raises(UnsupportedOperator, match="worth"):
+        quantize(mlp(0, (8,)), requests(model), precision=Precision.INT8)
+
+
 def test_old_opsets_are_refused() -> None:
-    proto = onnx.load_from_string(mlp(0, (8,), forms=("gemm",), activations=("Relu",)).graph)
+    proto = onnx.load_from_string(mlp(0, (48,), forms=("gemm",), activations=("Relu",)).graph)
     proto.opset_import[0].version = 12
-    model = mlp(0, (8,))
+    model = mlp(0, (48,))
     old = Model("old", proto.SerializeToString(), model.signature)
     with pytest.raises(UnsupportedOperator, match="opset 13"):
         quantize(old, requests(model), precision=Precision.INT8)

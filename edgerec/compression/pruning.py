@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from edgerec.compression.layers import Kept, read_weights, with_weights
 from edgerec.compression.observation import observe
 from edgerec.compression.refit import Residuals
-from edgerec.compression.sensitivity import Curve, Probe, Progress, Sensitivity, sensitivity
+from edgerec.compression.sensitivity import (
+    Curve,
+    Probe,
+    Progress,
+    Sensitivity,
+    held_out,
+    sensitivity,
+)
 from edgerec.errors import ValueRangeError
 from edgerec.graph.editor import Editor
 from edgerec.graph.flops import multiply_adds
@@ -33,7 +40,7 @@ class PrunedWidth:
 
 @dataclass(frozen=True, slots=True)
 class PruningReport:
-    """What pruning removed and what it did to the outputs on the calibration requests.
+    """What pruning removed, and what it did to the outputs on the requests held out.
 
     Parameters
     ----------
@@ -99,7 +106,8 @@ def prune(
     model : Model
         FP32.
     calibration : sequence of inputs
-        Single requests; a few hundred.
+        Single requests; together several times as many rows as the widest layer has channels, or
+        the refit learns those requests by heart. A quarter is held out to judge by.
     keep : float in (0, 1]
         Share of all hidden channels to keep, reached within one step (an eighth of a width).
     sensitivity : Sensitivity, optional
@@ -109,8 +117,8 @@ def prune(
     Returns
     -------
     Pruned
-        With the model itself where nothing can be narrowed or ``keep`` is 1. On the calibration
-        requests the refit is never worse than plain pruning.
+        With the model itself where nothing can be narrowed or ``keep`` is 1. On the requests held
+        out the refit is never worse than plain pruning.
 
     Raises
     ------
@@ -126,9 +134,10 @@ def prune(
         return Pruned(model, _report(model, model, curves, places, keep, (0.0, 0.0, 0.0)))
     if progress:
         progress(f"{model.name}: refit")
-    probe = Probe(model, calibration)
+    fitting, judging = held_out(calibration)
+    probe = Probe(model, judging)
     plain = replace(model, graph=narrow(model.graph, kept))
-    fitted = _refit(model, plain, kept, calibration)
+    fitted = _refit(model, plain, kept, fitting)
     plain_error, error = probe.perturbation(plain), probe.perturbation(fitted)
     best = fitted if error <= plain_error else plain
     errors = (plain_error, min(error, plain_error), probe.largest(best))

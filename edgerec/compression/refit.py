@@ -18,6 +18,8 @@ Matrix = NDArray[np.float64]
 RIDGES = (1e-6, 1e-4, 1e-2, 1.0)
 """Relative to the mean square of an input; which one is decided on held-out requests."""
 DAMPING = 1e-4
+DAMPING_OF_FEW = 0.1
+"""Damping with as many rows as inputs; half of it with twice as many."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,16 +38,21 @@ class Gram:
         self.matrix += x.T @ x
         self.rows += len(x)
 
+    def damped(self) -> Matrix:
+        """Add to the diagonal, more where few rows were seen: what they did not use may be used."""
+        share = max(DAMPING, DAMPING_OF_FEW * len(self.matrix) / max(1, self.rows))
+        return self.matrix + _ridge(self.matrix, share)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """A product that reads the channels.
 
-    ``gram`` (p, p) float64 of its inputs, ``weights`` (p, outputs) float64 with the bias as last
-    row where it has one; the channels are rows ``offset:`` of both.
+    ``gram`` of its inputs, ``weights`` (p, outputs) float64 with the bias as last row where it has
+    one; the channels are rows ``offset:`` of both.
     """
 
-    gram: Matrix
+    gram: Gram
     weights: Matrix
     offset: int
 
@@ -89,7 +96,7 @@ class _Elimination:
     """One layer's inverse Gram matrix and weights, updated as inputs go."""
 
     def __init__(self, layer: Layer) -> None:
-        damped = layer.gram + _ridge(layer.gram, DAMPING)
+        damped = layer.gram.damped()
         self.weights = layer.weights.copy()
         self._inverse = np.linalg.inv(damped)
         self._offset = layer.offset

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +14,16 @@ from edgerec.compression.refit import Gram, Layer, Matrix, eliminate
 from edgerec.graph.editor import Editor
 from edgerec.graph.widths import Consumer, Width, find_widths
 from edgerec.values.model import Model
-from edgerec.values.signature import Arrays
+from edgerec.values.signature import Array, Arrays, Meaning, Output
 
-__all__ = ["Curve", "Probe", "Progress", "Sensitivity", "sensitivity"]
+__all__ = ["Curve", "Probe", "Progress", "Sensitivity", "held_out", "sensitivity"]
 
 Progress = Callable[[str], None]
 MEASURED = 64
-"""Requests that the outputs are compared on; activations are summed over all of them."""
+"""Requests that outputs are compared on, at most."""
 STEPS = 8
+HELD_OUT_EVERY = 4
+HELD_OUT_FROM = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +60,7 @@ def sensitivity(
     model : Model
         FP32.
     calibration : sequence of inputs
-        Single requests, at least one.
+        Single requests, at least one; a quarter of them is held out to measure the outputs on.
     progress : callable, optional
         Called with a short text for each width.
 
@@ -70,8 +72,9 @@ def sensitivity(
     widths = find_widths(model.graph)
     if not widths:
         return Sensitivity(model.digest, ())
-    grams = _grams(model, [c for width in widths for c in width.consumers], calibration)
-    probe = Probe(model, calibration)
+    fitting, judging = held_out(calibration)
+    grams = _grams(model, [c for width in widths for c in width.consumers], fitting)
+    probe = Probe(model, judging)
     curves = []
     for width in widths:
         if progress:
@@ -80,13 +83,29 @@ def sensitivity(
     return Sensitivity(model.digest, tuple(curves))
 
 
-class Probe:
-    """Outputs of a model on some requests, to compare other models with."""
+def held_out(requests: Sequence[Arrays]) -> tuple[list[Arrays], list[Arrays]]:
+    """Split requests into those to fit on and, every fourth, those to judge the fit on.
 
-    def __init__(self, model: Model, calibration: Sequence[Arrays]) -> None:
-        self._names = [output.name for output in model.signature.outputs]
-        self._requests = list(calibration)[:: -(-len(calibration) // MEASURED)]
-        self._wanted = [self._outputs(found) for found in observe(model, (), self._requests)]
+    Fewer than eight serve for both.
+    """
+    if len(requests) < HELD_OUT_FROM:
+        return list(requests), list(requests)
+    judging = list(requests[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
+    fitting = [r for place, r in enumerate(requests, 1) if place % HELD_OUT_EVERY]
+    return fitting, judging
+
+
+class Probe:
+    """Outputs of a model on some requests, to compare other models with.
+
+    Scores only order the candidates of one request, so they are compared without the request's
+    mean: what shifts all of them moves nothing.
+    """
+
+    def __init__(self, model: Model, requests: Sequence[Arrays]) -> None:
+        self._outputs = model.signature.outputs
+        self._requests = list(requests)[:: -(-len(requests) // MEASURED)]
+        self._wanted = [self._rows(found) for found in observe(model, (), self._requests)]
         rows = np.concatenate(self._wanted)
         spread = float(np.square(rows - rows.mean(axis=0)).sum())
         energy = float(np.square(rows).sum())
@@ -94,24 +113,30 @@ class Probe:
 
     def perturbation(self, other: Model) -> float:
         """Root mean square difference of the outputs, relative to their spread over all rows."""
-        found = (self._outputs(found) for found in observe(other, (), self._requests))
-        pairs = zip(self._wanted, found, strict=True)
-        lost = sum(float(np.square(want - have).sum()) for want, have in pairs)
+        lost = sum(float(np.square(want - have).sum()) for want, have in self._pairs(other))
         return float(np.sqrt(lost / self._scale))
 
     def largest(self, other: Model) -> float:
         """Largest difference of one value, relative to the largest value."""
-        found = (self._outputs(found) for found in observe(other, (), self._requests))
-        pairs = zip(self._wanted, found, strict=True)
-        worst = max(float(np.abs(want - have).max()) for want, have in pairs)
+        worst = max(float(np.abs(want - have).max()) for want, have in self._pairs(other))
         return worst / (max(float(np.abs(want).max()) for want in self._wanted) or 1.0)
 
-    def _outputs(self, found: Arrays) -> Matrix:
+    def _pairs(self, other: Model) -> Iterator[tuple[Matrix, Matrix]]:
+        found = (self._rows(found) for found in observe(other, (), self._requests))
+        return zip(self._wanted, found, strict=True)
+
+    def _rows(self, found: Arrays) -> Matrix:
         """All outputs of a request side by side, one row a row of the request."""
-        values = [np.asarray(found[name], np.float64) for name in self._names]
-        rows = max(len(value) if value.ndim else 1 for value in values)
-        flat = [value.reshape(value.shape[0] if value.ndim else 1, -1) for value in values]
-        return np.hstack([np.broadcast_to(v, (rows, v.shape[1])) for v in flat])
+        columns = [_centred(output, np.asarray(found[output.name])) for output in self._outputs]
+        rows = max(len(column) for column in columns)
+        return np.hstack([np.broadcast_to(c, (rows, c.shape[1])) for c in columns])
+
+
+def _centred(output: Output, values: Array) -> Matrix:
+    flat = values.reshape(len(values) if values.ndim else 1, -1).astype(np.float64)
+    if output.meaning is Meaning.EMBEDDING or len(flat) == 1:
+        return flat
+    return np.asarray(flat - flat.mean(axis=0))
 
 
 def _grams(
@@ -126,7 +151,7 @@ def _grams(
 
 def _curve(model: Model, width: Width, grams: Mapping[Consumer, Gram], probe: Probe) -> Curve:
     editor = Editor(model.graph)
-    layers = [Layer(grams[c].matrix, read_weights(editor, c), c.offset) for c in width.consumers]
+    layers = [Layer(grams[c], read_weights(editor, c), c.offset) for c in width.consumers]
     sizes = _sizes(width.size)
     tried = list(eliminate(layers, width.size, sizes[1:]))
     errors = [

@@ -33,8 +33,13 @@ class Product:
     rank: int
 
 
-def find_products(editor: Editor, exclude: Iterable[str]) -> tuple[Product, ...]:
-    """List the products that can be rounded, without those that ``exclude`` names."""
+def find_products(
+    editor: Editor, exclude: Iterable[str], *, least_outputs: int = 1
+) -> tuple[Product, ...]:
+    """List the products that can be rounded, without those that ``exclude`` names.
+
+    Those with fewer than ``least_outputs`` are left out too.
+    """
     left = set(exclude)
     products = []
     for node in editor.nodes:
@@ -43,7 +48,7 @@ def find_products(editor: Editor, exclude: Iterable[str]) -> tuple[Product, ...]
         weights = editor.constant(node.input[1]) if cut else None
         if cut is None or weights is None or rank is None or rank < 2 or node.name in left:
             continue
-        if weights.shape[cut.axis] <= MAX_INPUTS:
+        if weights.shape[cut.axis] <= MAX_INPUTS and weights.shape[1 - cut.axis] >= least_outputs:
             products.append(Product(node.name, node.input[0], rank))
     return tuple(products)
 

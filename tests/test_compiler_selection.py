@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgerec.compiler.selection import TIE, broken_constraint, nearest, preferred
+from edgerec.compiler.selection import TIE, broken_constraint, choose, nearest, preferred
 from edgerec.errors import NothingFeasible
 from edgerec.values.budget import Budget
 from edgerec.values.plan import (
@@ -74,4 +75,26 @@ def test_nothing_feasible_names_the_nearest_and_the_budget_it_would_meet() -> No
     assert error.exit_code == 5
     assert "openvino fp32" in str(error)
     assert "p99_ms 0.900" in str(error)
-    assert "no variant ran" in str(nearest([replace(near, measured=None)], Budget()))
+    nothing = str(nearest([replace(near, measured=None)], Budget()))
+    assert "no variant ran" in nothing
+    assert "openvino fp32: too slow" in nothing
+
+
+@pytest.mark.parametrize(
+    ("variant", "cost", "words"),
+    [
+        (Variant("openvino", Precision.FP32), 0.101, "as cheap as openvino fp32; fine"),
+        (Variant("openvino", Precision.INT8), 0.101, "int8 and changes less; fine"),
+        (Variant("openvino", Precision.FP32, 0.5), 0.1, "50% width and changes less; fine"),
+        (Variant("openvino", Precision.FP32), 0.2, "2.00x cheaper than openvino fp32; fine"),
+    ],
+)
+def test_the_reason_says_what_is_so(variant: Variant, cost: float, words: str) -> None:
+    winner = Trial(Variant("onnxruntime", Precision.FP32), Status.FEASIBLE, "fine", MEASURED)
+    other = Trial(variant, Status.FEASIBLE, "fine", replace(MEASURED, cpu_s_per_1000=cost))
+    chosen, left = choose([winner, other], winner)
+    assert chosen.status is Status.CHOSEN
+    assert chosen.reason.endswith(words)
+    assert left is other
+    (alone,) = choose([winner], winner)
+    assert alone.reason == "the only one inside the budget; fine"

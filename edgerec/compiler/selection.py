@@ -44,7 +44,7 @@ def preferred(costs: Mapping[Variant, float]) -> list[Variant]:
         cost = costs[variant]
         if cost > limit:
             return (cost, False, 0.0, 0.0)
-        return (0.0, variant.precision is not Precision.FP32, -variant.keep, cost)
+        return (0.0, *_changes(variant), cost)
 
     return sorted(costs, key=key)
 
@@ -58,9 +58,11 @@ def choose(trials: Iterable[Trial], winner: Trial) -> tuple[Trial, ...]:
 
 def nearest(trials: Iterable[Trial], budget: Budget) -> NothingFeasible:
     """The error for a budget that nothing meets: names the closest trial and its limit."""
+    trials = tuple(trials)
     measured = [trial for trial in trials if trial.measured is not None]
     if not measured:
-        return NothingFeasible("no variant ran on this machine: see each trial's reason")
+        reasons = "; ".join(f"{trial.variant.label}: {trial.reason}" for trial in trials)
+        return NothingFeasible(f"no variant ran on this machine. {reasons}")
     best = min(measured, key=lambda trial: _excess(trial, budget))
     return NothingFeasible(
         f"nothing meets the budget. Nearest: {best.variant.label} ({best.reason}). "
@@ -69,16 +71,20 @@ def nearest(trials: Iterable[Trial], budget: Budget) -> NothingFeasible:
 
 
 def _why(winner: Trial, trials: tuple[Trial, ...]) -> str:
-    rest = [t for t in trials if t is not winner and t.status is Status.FEASIBLE and t.measured]
-    assert winner.measured is not None
-    cost = winner.measured.cpu_s_per_1000
+    rest = [trial for trial in trials if trial is not winner and trial.status is Status.FEASIBLE]
     if not rest:
         return f"the only one inside the budget; {winner.reason}"
     second = min(rest, key=_cost)
-    ratio = _cost(second) / cost
-    if ratio < TIE:
-        return f"as cheap as {second.variant.label} and changes less; {winner.reason}"
-    return f"{ratio:.2f}x cheaper than {second.variant.label}; {winner.reason}"
+    ratio = _cost(second) / _cost(winner)
+    if ratio >= TIE:
+        return f"{ratio:.2f}x cheaper than {second.variant.label}; {winner.reason}"
+    less = " and changes less" if _changes(winner.variant) < _changes(second.variant) else ""
+    return f"as cheap as {second.variant.label}{less}; {winner.reason}"
+
+
+def _changes(variant: Variant) -> tuple[bool, float]:
+    """How much a variant changes the original; the more, the larger."""
+    return (variant.precision is not Precision.FP32, 1.0 - variant.keep)
 
 
 def _cost(trial: Trial) -> float:

@@ -1,25 +1,26 @@
-"""One variant at work: its sessions, its quality and its times."""
+"""One variant at work: its session, its quality and its times."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgerec.backends.registry import backend
 from edgerec.backends.session import Session
 from edgerec.compiler.gate import Verdict
-from edgerec.compiler.variants import Made
 from edgerec.evaluation.timing import Timing, time_interleaved
 from edgerec.values.model import Model
 from edgerec.values.plan import Measurement, Variant
 from edgerec.values.signature import Arrays
 
-__all__ = ["Runner", "open_runner", "time_runners"]
+__all__ = ["P99_SAMPLES", "Runner", "open_runner", "time_runners"]
 
 ROUNDS = 5
+P99_SAMPLES = 459
+"""The largest of so many times lies above the 99th percentile at a confidence of 0.99."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,8 +30,8 @@ class Runner:
     variant: Variant
     model: Model
     session: Session
-    values: NDArray[np.float64] | None = None
-    verdict: Verdict | None = None
+    searched: Verdict | None = None
+    confirmed: Verdict | None = None
     timing: Timing | None = None
 
     @property
@@ -38,42 +39,45 @@ class Runner:
         """CPU seconds a thousand requests; infinite before it was timed."""
         return self.timing.cpu_us / 1000 if self.timing else float("inf")
 
-    def measurement(self) -> Measurement | None:
-        """What was measured; None while something is missing."""
-        if self.values is None or self.verdict is None or self.timing is None:
-            return None
+    def measurement(self) -> Measurement:
+        """What was measured, on unseen requests where it was confirmed on those."""
+        verdict = self.confirmed or self.searched
+        assert verdict is not None
+        assert self.timing is not None
         return Measurement(
-            quality=float(self.values.mean()),
-            difference=self.verdict.difference,
+            quality=verdict.quality,
+            difference=verdict.difference,
             p50_us=self.timing.percentile(50),
             p99_us=self.timing.percentile(99),
             samples=len(self.timing.samples_us),
             cpu_s_per_1000=self.cost,
             size_bytes=self.model.size_bytes,
+            confirmed=self.confirmed is not None,
         )
 
 
-def open_runner(made: Made) -> Runner:
-    """Compile a variant's model on its backend.
+def open_runner(variant: Variant, model: Model) -> Runner:
+    """Open a variant's model on its backend; the engine is built when it first runs.
 
     Raises
     ------
     BackendError
         The engine refuses the model.
     """
-    assert made.model is not None
-    variant = made.variant
-    session = backend(variant.backend).open(
-        made.model.graph, made.model.signature, threads=variant.threads
-    )
-    return Runner(variant, made.model, session)
+    session = backend(variant.backend).open(model.graph, model.signature, threads=variant.threads)
+    return Runner(variant, model, session)
 
 
 def time_runners(
-    runners: Sequence[Runner], requests: Sequence[Arrays], *, rng: np.random.Generator
+    runners: Sequence[Runner],
+    requests: Sequence[Arrays],
+    *,
+    rng: np.random.Generator,
+    samples: int = 0,
 ) -> None:
-    """Time all runners together, interleaved, and note each one's times."""
+    """Time all runners together, interleaved, ``samples`` times or more, and note the times."""
     calls = {str(place): runner.session.run for place, runner in enumerate(runners)}
-    timings = time_interleaved(calls, requests, rng=rng, rounds=ROUNDS)
+    rounds = max(ROUNDS, math.ceil(samples / len(requests)))
+    timings = time_interleaved(calls, requests, rng=rng, rounds=rounds)
     for place, runner in enumerate(runners):
         runner.timing = timings[str(place)]

@@ -6,15 +6,13 @@ the same requests, and the requests are drawn again with replacement.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from edgerec.errors import ShapeError, ValueRangeError
 from edgerec.values.plan import Interval
 
-__all__ = ["relative_difference", "requests_needed"]
+__all__ = ["relative_difference"]
 
 Values = NDArray[np.float64]
 CHUNK = 1 << 22
@@ -73,22 +71,23 @@ def relative_difference(
 def _resampled_ratios(
     difference: Values, before: Values, rng: np.random.Generator, resamples: int
 ) -> Values:
-    n = len(before)
-    step = max(1, CHUNK // n)
+    """The relative difference of each resample.
+
+    Requests that had nothing and changed nothing add nothing to any sum: how many of the others
+    are drawn is binomial, and only those are looked up.
+    """
+    telling = np.flatnonzero((before != 0) | (difference != 0))
+    step = max(1, CHUNK // len(telling))
     ratios = []
     for start in range(0, resamples, step):
-        drawn = rng.integers(0, n, (min(step, resamples - start), n))
-        base = before[drawn].sum(axis=1)
-        ratios.append(difference[drawn].sum(axis=1) / np.where(base > 0, base, np.inf))
+        share = len(telling) / len(before)
+        ends = np.cumsum(rng.binomial(len(before), share, min(step, resamples - start)))
+        drawn = telling[rng.integers(0, len(telling), ends[-1])]
+        base, change = _sums(before[drawn], ends), _sums(difference[drawn], ends)
+        ratios.append(change / np.where(base > 0, base, np.inf))
     return np.concatenate(ratios)
 
 
-def requests_needed(interval: Interval, requests: int, margin: float) -> int | None:
-    """How many requests would let an interval of this spread clear ``-margin``.
-
-    None where the point itself lies at or below ``-margin``: no number would.
-    """
-    room = interval.point + margin
-    if room <= 0:
-        return None
-    return math.ceil(requests * ((interval.point - interval.low) / room) ** 2)
+def _sums(values: Values, ends: NDArray[np.int64]) -> Values:
+    """Sums of the runs of ``values`` that end before each of ``ends``."""
+    return np.diff(np.concatenate([[0.0], np.cumsum(values)])[ends], prepend=0.0)

@@ -57,6 +57,9 @@ class Interval:
     point: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.point:+.2%} [{self.low:+.2%}, {self.high:+.2%}]"
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:

@@ -11,7 +11,7 @@ import click
 
 from edgerec.errors import InvalidInput
 
-__all__ = ["force", "k", "output_format", "parse_conditions", "seed", "threads", "where"]
+__all__ = ["asking", "force", "output_format", "parse_conditions", "seed", "threads"]
 
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -38,6 +38,21 @@ where = click.option(
     help="Filter; may be repeated: in_stock=true, brand=Acme,Bolt, price=10..50, price=..50, "
     "or a JSON tree.",
 )
+
+
+def asking(command: Command) -> Command:
+    """Options of every command that asks a bundle: who, how many, which, by when."""
+    for option in (
+        output_format,
+        threads,
+        click.option("--deadline-ms", type=float, help="When the answer is due."),
+        where,
+        k,
+        click.option("--history", help="Item ids, oldest first, separated by commas."),
+        click.option("--user", help="A user the bundle knows; anybody else is answered too."),
+    ):
+        command = option(command)
+    return command
 
 
 def parse_conditions(conditions: tuple[str, ...]) -> dict[str, Any] | None:

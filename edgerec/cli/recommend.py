@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edgerec.cli.answers import show_results
-from edgerec.cli.options import k, output_format, parse_conditions, threads, where
+from edgerec.cli.options import asking, parse_conditions
 from edgerec.engine.engine import open
 
 __all__ = ["recommend_command"]
@@ -15,13 +15,7 @@ __all__ = ["recommend_command"]
 
 @click.command("recommend")
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--user", help="A user the bundle knows; anybody else is answered too.")
-@click.option("--history", help="Item ids, oldest first, separated by commas.")
-@k
-@where
-@click.option("--deadline-ms", type=float, help="When the answer is due.")
-@threads
-@output_format
+@asking
 def recommend_command(
     bundle: Path,
     user: str | None,

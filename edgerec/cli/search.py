@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edgerec.cli.answers import show_results
-from edgerec.cli.options import k, output_format, parse_conditions, threads, where
+from edgerec.cli.options import asking, parse_conditions
 from edgerec.engine.engine import open
 
 __all__ = ["search_command"]
@@ -16,13 +16,7 @@ __all__ = ["search_command"]
 @click.command("search")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("query")
-@click.option("--user", help="Make the answer personal.")
-@click.option("--history", help="Item ids, oldest first, separated by commas.")
-@k
-@where
-@click.option("--deadline-ms", type=float, help="When the answer is due.")
-@threads
-@output_format
+@asking
 def search_command(
     bundle: Path,
     query: str,

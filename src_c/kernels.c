@@ -2,10 +2,7 @@
 
 #include <string.h>
 
-#include "quantize/quantize.h"
-#include "rerank/rerank.h"
-#include "scan/scan.h"
-#include "topk/topk.h"
+#include "edgerec.h"
 
 #define ER_KERNEL(family, isa, needs) er_##family##_fn er_##family##_##isa;
 #include "kernels.def"

@@ -6,6 +6,8 @@ environment variable ``EDGEREC_ISA`` names in the order of `isas`.  A mistyped n
 both places, never a silent fallback.
 """
 
+import os
+
 from libc.stdlib cimport getenv
 
 from edgerec.errors import UnknownKernel
@@ -67,7 +69,6 @@ cdef const er_kernel *find(const char *family, str isa) except NULL:
 
 cdef object refusal(er_status status, str family, str isa):
     """The exception for a kernel that was not found."""
-    import os
     reason = er_status_text(status).decode()
     if status == ER_UNKNOWN_FAMILY:
         return UnknownKernel(f"{family!r}: {reason}; there are {', '.join(families())}")

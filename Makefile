@@ -50,7 +50,7 @@ lint: $(VENV)/.dev  ## ruff, mypy --strict, clang-format, cython-lint, codespell
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/clang-format --dry-run --Werror $(wildcard src_c/*.[ch] src_c/*/*.[ch])
-	$(VENV)/bin/cython-lint edgerec/kernels
+	PATH=$(VENV)/bin:$$PATH $(VENV)/bin/cython-lint edgerec/kernels
 	$(VENV)/bin/codespell
 
 format: $(VENV)/.dev  ## Rewrite the sources as lint wants them
@@ -59,7 +59,7 @@ format: $(VENV)/.dev  ## Rewrite the sources as lint wants them
 	$(VENV)/bin/clang-format -i $(wildcard src_c/*.[ch] src_c/*/*.[ch])
 
 sanitize: $(VENV)/.test  ## The kernels' tests under ASan and UBSan
-	tests/sanitize/run.sh $(PY)
+	tests/sanitize/run $(PY)
 
 bench-first-light: $(VENV)/.train  ## The compiled SASRec against its peers, and the import times
 	$(PY) -m bench.first_light

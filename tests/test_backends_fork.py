@@ -24,11 +24,10 @@ def run(*arguments: str | int, patience_s: float = 240) -> str:
 
 @pytest.mark.parametrize("name", BACKEND_NAMES)
 def test_twenty_forks_after_use(name: str) -> None:
-    assert run(name, 1, 0, 20) == "ok\n"
+    assert run(name, 0, 20) == "ok\n"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", BACKEND_NAMES)
-def test_twenty_forks_while_other_threads_use_it(name: str, threads: int) -> None:
-    assert run(name, threads, 3, 20, patience_s=900) == "ok\n"
+def test_twenty_forks_while_other_threads_use_it(name: str) -> None:
+    assert run(name, 3, 20, patience_s=900) == "ok\n"

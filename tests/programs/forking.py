@@ -1,8 +1,8 @@
-"""Use a session, fork, run it in the child, let the child end the ordinary way; again and again.
+"""Use sessions, fork, run them in the child, let the child end the ordinary way; again and again.
 
-``python -m tests.programs.forking BACKEND THREADS CALLERS FORKS`` prints ``ok`` in the end. CALLERS
-threads run the session all the while. A child that takes longer than a minute ends with a traceback
-and status 1.
+``python -m tests.programs.forking BACKEND CALLERS FORKS`` prints ``ok`` in the end. One session has
+one thread, the other two. CALLERS threads run both all the while. A child that takes longer than a
+minute ends with a traceback and status 1.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import faulthandler
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -26,39 +26,40 @@ from tests.strategies.sessions import ranker
 PATIENCE_S = 60
 
 
-def main(name: str, threads: int, callers: int, forks: int) -> None:
+def main(name: str, callers: int, forks: int) -> None:
     thread_budget(2)
     model = ranker(dim=32, hidden=128)
-    session = backend(name).open(model.graph, model.signature, threads=threads)
+    sessions = [backend(name).open(model.graph, model.signature, threads=n) for n in (1, 2)]
     inputs = random_inputs(model.signature, rng=np.random.default_rng(0), sizes={"candidates": 200})
-    wanted = session.run(inputs)
-    with calling(session, inputs, callers):
+    wanted = sessions[0].run(inputs)
+    with calling(sessions, inputs, callers):
         for _ in range(forks):
             child = os.fork()
             if child == 0:
                 faulthandler.dump_traceback_later(PATIENCE_S, exit=True)
-                check(session, inputs, wanted)
+                check(sessions, inputs, wanted)
                 sys.exit()  # runs every destructor, which is where an inherited engine would hang
             _, status = os.waitpid(child, 0)
             assert status == 0, f"a child ended with status {status}"
-            check(session, inputs, wanted)
+            check(sessions, inputs, wanted)
     print("ok")
 
 
-def check(session: Session, inputs: dict[str, Array], wanted: dict[str, Array]) -> None:
-    found = session.run(inputs)
-    for output, array in wanted.items():
-        assert np.array_equal(found[output], array), output
+def check(sessions: Sequence[Session], inputs: dict[str, Array], wanted: dict[str, Array]) -> None:
+    for session in sessions:
+        for output, array in session.run(inputs).items():
+            np.testing.assert_allclose(array, wanted[output], rtol=1e-5, err_msg=output)
 
 
 @contextlib.contextmanager
-def calling(session: Session, inputs: dict[str, Array], callers: int) -> Iterator[None]:
-    """Keep threads running the session meanwhile."""
+def calling(sessions: Sequence[Session], inputs: dict[str, Array], callers: int) -> Iterator[None]:
+    """Keep threads running the sessions meanwhile."""
     parent, over = os.getpid(), threading.Event()
 
     def call() -> None:
         while not over.is_set():
-            session.run(inputs)
+            for session in sessions:
+                session.run(inputs)
 
     threads = [threading.Thread(target=call) for _ in range(callers)]
     for thread in threads:

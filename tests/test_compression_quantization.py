@@ -183,6 +183,16 @@ def test_rows_of_any_network_do_not_depend_on_each_other(model: Model, name: str
     session.close()
 
 
+@pytest.mark.parametrize("name", BACKEND_NAMES)
+def test_a_last_product_in_fp32_moves_rows_by_its_rounding_only(name: str) -> None:
+    model = mlp(0, (64, 48), outputs=1)
+    narrow = quantize(model, requests(model), precision=Precision.INT8, backend=name)
+    (inputs,) = requests(model, 1, 23, seed=5)
+    session = backend(name).open(narrow.graph, narrow.signature)
+    check_batch_invariance(session, inputs, rng=np.random.default_rng(0), tolerance=1e-5)
+    session.close()
+
+
 @pytest.mark.parametrize(("precision", "name"), PLACES)
 def test_the_same_arguments_give_the_same_bytes(precision: Precision, name: str) -> None:
     model = tower(1)

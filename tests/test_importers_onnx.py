@@ -65,10 +65,10 @@ def test_without_a_signature_the_error_shows_the_tensors() -> None:
 def test_wrong_names_show_both_sides() -> None:
     signature = tower(0).signature
     wrong = Signature(
-        (replace(signature.inputs[0], name="titel"), signature.inputs[1]), signature.outputs
+        (replace(signature.inputs[0], name="heading"), signature.inputs[1]), signature.outputs
     )
     with pytest.raises(
-        SignatureError, match=r"Not in the signature: title.*not in the graph: titel"
+        SignatureError, match=r"Not in the signature: title.*not in the graph: heading"
     ):
         import_model(tower(0).graph, signature=wrong)
 

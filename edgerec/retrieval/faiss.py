@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from edgerec.catalog.bitmaps import Bitmap, Eligible, section
 from edgerec.catalog.vectors import Segment
 from edgerec.errors import MissingDependency
+from edgerec.machine.blas import limit_blas
+from edgerec.machine.threads import thread_budget
 from edgerec.retrieval.exact import ExactIndex, Rows, rescored, scanned
 from edgerec.retrieval.index import (
     Hits,
@@ -224,4 +226,5 @@ def _import_faiss() -> Any:
         raise MissingDependency(
             'FAISS cannot be imported; pip install "faiss-cpu>=1.10"'
         ) from error
+    limit_blas(thread_budget().threads)  # it brings a BLAS of its own
     return faiss

@@ -9,7 +9,7 @@ import click
 from edgerec.cli.built import show_built
 from edgerec.cli.options import force, output_format, seed
 from edgerec.cli.output import Bar
-from edgerec.recipe.builder import BUILD_STEPS, build
+from edgerec.recipe.builder import build, build_steps
 from edgerec.recipe.recipe import read_recipe
 
 __all__ = ["build_command"]
@@ -35,8 +35,7 @@ def build_command(
     Example:
       edgerec build shop.toml --out shop.bundle
     """
-    with Bar(BUILD_STEPS) as bar:
-        built = build(
-            read_recipe(recipe), out, force=force, seed=seed, examples=examples, progress=bar
-        )
+    source = read_recipe(recipe)
+    with Bar(build_steps(source)) as bar:
+        built = build(source, out, force=force, seed=seed, examples=examples, progress=bar)
     show_built(built, output_format)

@@ -16,13 +16,14 @@ from edgerec.cli.output import Bar
 from edgerec.engine.engine import Engine, open
 from edgerec.errors import InvalidInput, OutputExists
 from edgerec.events.visits import Visit, read_visits
-from edgerec.recipe.builder import BUILD_STEPS, build
+from edgerec.recipe.builder import build, build_steps
 from edgerec.recipe.recipe import read_recipe
-from edgerec.shop.files import write_shop
+from edgerec.shop import files
 
 __all__ = ["demo_command"]
 
-SHOP_STEPS = 4
+SHOP_STEPS = 5
+"""Of making the shop, and of verifying its bundle."""
 ASKED = 1000
 
 
@@ -45,8 +46,9 @@ def demo_command(out: Path, force: bool, seed: int, output_format: str) -> None:
       edgerec demo --out demo
     """
     _make_room(out, force=force)
-    with Bar(BUILD_STEPS + SHOP_STEPS) as bar:
-        write_shop(out, progress=bar)
+    steps = build_steps(read_recipe(Path(files.__file__).with_name("shop.toml")))
+    with Bar(SHOP_STEPS + steps) as bar:
+        files.write_shop(out, progress=bar)
         built = build(
             read_recipe(out / "shop.toml"),
             out / "shop.bundle",

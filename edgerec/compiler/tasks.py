@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,31 +17,40 @@ from numpy.typing import NDArray
 from edgerec.catalog.items import Items
 from edgerec.engine.candidates import Candidates
 from edgerec.engine.serving import ITEM_BATCH, Serving
+from edgerec.engine.visitors import Visitor
+from edgerec.errors import RecipeError
 from edgerec.evaluation.task import Evaluation, ItemTask, RankingTask, RetrievalTask, Targets
-from edgerec.events.visits import Visit
+from edgerec.events.visits import Arrival
 from edgerec.features.items import item_inputs
 from edgerec.features.pairs import HistoryProfile
 from edgerec.features.requests import query_inputs, user_inputs
 from edgerec.values.examples import Examples
 from edgerec.values.signature import Array, Arrays
 
-__all__ = ["Asked", "ask_all", "calibration_of", "tasks_of"]
+__all__ = ["Asked", "ask_all", "calibration_of", "spread", "tasks_of"]
+
+Value = TypeVar("Value")
 
 CALIBRATION_REQUESTS = 128
+CALIBRATION_BATCHES = 4
 TIMED_ITEMS = 100
+RANKED_VISITS = 4000
+"""Visits that judge the ranker, at most: each brings hundreds of candidates."""
+LEAST = 2
+"""Requests that an evaluation can be halved from."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     """One visit as the models see it.
 
-    ``history`` are the rows behind ``profile``. ``vector`` is what the catalogue is searched with:
+    ``profile`` is of the visitor's latest items. ``vector`` is what the catalogue is searched with:
     the query's if one was typed, else the user's. ``wanted`` and ``gains`` are rows of the
     catalogue and their relevance.
     """
 
-    visit: Visit
-    history: NDArray[np.int32]
+    text: str | None
+    visitor: Visitor
     profile: HistoryProfile
     user: NDArray[np.float32]
     query: NDArray[np.float32] | None
@@ -52,24 +62,29 @@ class Asked:
         return self.user if self.query is None else self.query
 
 
-def ask_all(serving: Serving, visits: Iterable[tuple[Visit, tuple[str, ...]]]) -> list[Asked]:
-    """Encode visits with their histories; those that touched nothing we know are left out."""
-    snapshot = serving.catalog.snapshot()
+def ask_all(serving: Serving, arrivals: Iterable[Arrival]) -> list[Asked]:
+    """Encode visits with their histories, as serving does.
+
+    Left out are those that touched nothing we know, and those of a visitor about whom nothing is
+    known and who typed nothing: popular items answer them, and no model.
+    """
+    snapshot, limit = serving.catalog.snapshot(), serving.spec.history_length
     asked = []
-    for visit, history in visits:
-        gains = {snapshot.row(item): gain for item, gain in visit.gains().items()}
+    for arrival in arrivals:
+        gains = {snapshot.row(item): gain for item, gain in arrival.visit.gains().items()}
         gains.pop(None, None)
-        rows, _ = snapshot.rows_of(history[-serving.spec.history_length :])
-        if not gains or (visit.query is None and not rows.size):
+        visitor = serving.visitors.find(snapshot, None, arrival.history, limit=limit)
+        text = arrival.visit.query
+        if not gains or (text is None and not visitor.rows.size):
             continue
-        profile = serving.profile(snapshot, rows)
+        profile = serving.profile(snapshot, visitor.rows)
         asked.append(
             Asked(
-                visit,
-                rows,
+                text,
+                visitor,
                 profile,
                 serving.user_vector(profile),
-                None if visit.query is None else serving.query_vector(visit.query),
+                None if text is None else serving.query_vector(text),
                 np.array(list(gains), np.int64),
                 np.array(list(gains.values()), np.float32),
             )
@@ -80,17 +95,24 @@ def ask_all(serving: Serving, visits: Iterable[tuple[Visit, tuple[str, ...]]]) -
 def tasks_of(
     serving: Serving, items: Items, asked: Sequence[Asked], metric: str
 ) -> dict[str, Evaluation]:
-    """The evaluation of each of the shop's models."""
+    """The evaluation of each of the shop's models.
+
+    Raises
+    ------
+    RecipeError
+        Too few visits of a kind to judge a model by.
+    """
+    browsed = _enough([one for one in asked if one.text is None], "browsed with a known history")
+    typed = _enough([one for one in asked if one.text is not None], "typed a query")
     vectors = serving.catalog.snapshot().vectors_of(np.arange(len(items), dtype=np.int32))
-    browsed = [one for one in asked if one.query is None]
-    typed = [one for one in asked if one.query is not None]
     return {
         "item_tower": ItemTask(
-            items=item_batches(serving, items),
-            singles=_single_items(serving, items),
-            queries=np.stack([one.vector for one in asked]),
-            targets=_targets(asked),
-            metric=metric,
+            item_batches(serving, items),
+            _single_items(serving, items),
+            np.stack([one.vector for one in asked]),
+            _targets(asked),
+            metric,
+            tuple(_excluded(serving, one) for one in asked),
         ),
         "user_tower": RetrievalTask(
             tuple(user_inputs(serving.spec, one.profile.vectors) for one in browsed),
@@ -100,27 +122,41 @@ def tasks_of(
             tuple(_excluded(serving, one) for one in browsed),
         ),
         "query_tower": RetrievalTask(
-            tuple(query_inputs(serving.spec, one.visit.query or "") for one in typed),
+            tuple(query_inputs(serving.spec, one.text or "") for one in typed),
             vectors,
             _targets(typed),
             metric,
         ),
-        "ranker": RankingTask(_ranking_examples(serving, asked), metric),
+        "ranker": RankingTask(_ranking_examples(serving, spread(asked, RANKED_VISITS)), metric),
     }
 
 
 def calibration_of(
     serving: Serving, items: Items, asked: Sequence[Asked]
 ) -> dict[str, list[Arrays]]:
-    """Requests to measure each model's activations on."""
-    few = asked[:CALIBRATION_REQUESTS]
-    typed = [one for one in asked if one.visit.query][:CALIBRATION_REQUESTS]
-    examples = _ranking_examples(serving, few)
+    """Requests to measure each model's activations on.
+
+    Raises
+    ------
+    RecipeError
+        None that browsed, or none that typed.
+    """
+    browsed = _enough([one for one in asked if one.text is None], "browsed with a known history")
+    typed = _enough([one for one in asked if one.text is not None], "typed a query")
+    half = CALIBRATION_REQUESTS // 2
+    both = [*spread(browsed, half), *spread(typed, half)]
     return {
-        "item_tower": list(item_batches(serving, items)[:4]),
-        "user_tower": [user_inputs(serving.spec, one.profile.vectors) for one in few],
-        "query_tower": [query_inputs(serving.spec, one.visit.query or "") for one in typed],
-        "ranker": [*examples],
+        "item_tower": spread(item_batches(serving, items), CALIBRATION_BATCHES),
+        "user_tower": [user_inputs(serving.spec, one.profile.vectors) for one in both],
+        "query_tower": [
+            query_inputs(serving.spec, one.text or "")
+            for one in spread(typed, CALIBRATION_REQUESTS)
+        ],
+        "ranker": [
+            features
+            for gains, features in (_candidates(serving, one) for one in both)
+            if gains.size
+        ],
     }
 
 
@@ -131,9 +167,26 @@ def item_batches(serving: Serving, items: Items) -> tuple[dict[str, Array], ...]
     return tuple(_cut(inputs, slice(start, start + ITEM_BATCH)) for start in starts)
 
 
+def spread(values: Sequence[Value], count: int) -> list[Value]:
+    """``count`` of the values, evenly over all of them; all where there are fewer."""
+    if len(values) <= count:
+        return list(values)
+    return [values[int(place)] for place in np.linspace(0, len(values) - 1, count)]
+
+
+def _enough(asked: list[Asked], what: str) -> list[Asked]:
+    if len(asked) < LEAST:
+        raise RecipeError(
+            f"only {len(asked)} visits that {what} and touched an item of the shop: each model "
+            f"needs {LEAST} at least, to calibrate on and held out to be judged by, and hundreds "
+            "to pass the gate. Give more visits, or hold out a larger share (data.holdout)"
+        )
+    return asked
+
+
 def _single_items(serving: Serving, items: Items) -> tuple[dict[str, Array], ...]:
     inputs = item_inputs(serving.spec, items)
-    rows = range(0, len(items), max(1, len(items) // TIMED_ITEMS))
+    rows = spread(range(len(items)), TIMED_ITEMS)
     return tuple(_cut(inputs, slice(row, row + 1)) for row in rows)
 
 
@@ -152,25 +205,20 @@ def _targets(asked: Sequence[Asked]) -> Targets:
 
 def _ranking_examples(serving: Serving, asked: Sequence[Asked]) -> Examples:
     """Retrieved candidates of each visit, those without a wanted one left out."""
-    snapshot = serving.catalog.snapshot()
     inputs: dict[str, list[Array]] = {}
     labels: list[NDArray[np.float32]] = []
     for one in asked:
-        eligible = snapshot.eligible(exclude=_excluded(serving, one))
-        hits = serving.retriever.search(
-            snapshot, one.vector, serving.settings.candidates, eligible=eligible
+        gains, features = _candidates(serving, one)
+        if gains.any():
+            labels.append(gains)
+            for name, array in features.items():
+                inputs.setdefault(name, []).append(array)
+    if len(labels) < LEAST:
+        raise RecipeError(
+            f"only {len(labels)} of {len(asked)} visits have an item that they wanted among the "
+            f"{serving.settings.candidates} candidates: the ranker needs {LEAST} at least. Give "
+            "more visits or candidates (answers.candidates), or better towers"
         )
-        rows = np.sort(hits.rows)
-        gains = _gains_at(rows, one)
-        if not gains.any():
-            continue
-        candidates = Candidates.of_rows(serving.spec, snapshot, rows)
-        labels.append(gains)
-        features = candidates.ranker_inputs(
-            serving.spec, user=one.user, query=one.query, history=one.profile
-        )
-        for name, array in features.items():
-            inputs.setdefault(name, []).append(array)
     counts = [len(gains) for gains in labels]
     return Examples(
         inputs={name: np.concatenate(arrays) for name, arrays in inputs.items()},
@@ -180,15 +228,29 @@ def _ranking_examples(serving: Serving, asked: Sequence[Asked]) -> Examples:
     )
 
 
+def _candidates(
+    serving: Serving, one: Asked
+) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+    """Gains of what is retrieved for a visit, by row, and the ranker's inputs."""
+    snapshot = serving.catalog.snapshot()
+    eligible = snapshot.eligible(exclude=_excluded(serving, one))
+    hits = serving.retriever.search(
+        snapshot, one.vector, serving.settings.candidates, eligible=eligible
+    )
+    rows = np.sort(hits.rows)
+    gains = np.zeros(len(rows), np.float32)
+    places = np.searchsorted(rows, one.wanted)
+    for place, row, gain in zip(places, one.wanted, one.gains, strict=True):
+        if place < len(rows) and rows[place] == row:
+            gains[place] = gain
+    candidates = Candidates.of_rows(serving.spec, snapshot, rows)
+    return gains, candidates.ranker_inputs(
+        serving.spec, user=one.user, query=one.query, history=one.profile
+    )
+
+
 def _excluded(serving: Serving, one: Asked) -> NDArray[np.int32]:
     """Rows that a recommendation leaves out, as serving does."""
-    if one.query is None and serving.settings.exclude_history:
-        return one.history
+    if one.text is None and serving.settings.exclude_history:
+        return one.visitor.touched
     return np.zeros(0, np.int32)
-
-
-def _gains_at(rows: NDArray[np.int32], one: Asked) -> NDArray[np.float32]:
-    gains = np.zeros(len(rows), np.float32)
-    for row, gain in zip(one.wanted, one.gains, strict=True):
-        gains[rows == row] = gain
-    return gains

@@ -12,17 +12,20 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from tokenize import TokenError
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from edgerec.errors import InvalidInput, ShapeError
+from edgerec.errors import InvalidInput, OutputExists, ShapeError
 from edgerec.values.examples import REQUEST_ROLES, Examples
 from edgerec.values.signature import Array, Arrays, Signature
 
-__all__ = ["examples_of", "load_examples", "save_examples"]
+__all__ = ["ExampleFiles", "examples_of", "load_examples", "save_examples"]
 
 DAMAGE = (
     OSError,
@@ -87,6 +90,58 @@ def save_examples(path: Path, examples: Examples) -> None:
         arrays["propensities"] = examples.propensities
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+class ExampleFiles:
+    """Files of examples in one directory, in a ``with`` block at whose end they appear.
+
+    If the block raises, nothing is left behind and what was there is untouched.
+
+    Parameters
+    ----------
+    directory : path
+        Made where it is missing.
+    names : sequence of str
+        Of the files, without ``.npz``; each is to be saved once.
+    force : bool
+        Replace those that are there.
+
+    Raises
+    ------
+    OutputExists
+        When the block begins: one of them is there, and ``force`` is not given.
+    """
+
+    def __init__(self, directory: Path, names: Sequence[str], *, force: bool = False) -> None:
+        self._files = {name: directory / f"{name}.npz" for name in names}
+        self._directory = directory
+        self._force = force
+
+    def __enter__(self) -> Self:
+        for path in () if self._force else self._files.values():
+            if path.exists():
+                raise OutputExists(f"{path} exists: choose another directory, or use force")
+        self._directory.parent.mkdir(parents=True, exist_ok=True)
+        self._aside = TemporaryDirectory(
+            prefix=f".{self._directory.name}-", dir=self._directory.parent
+        )
+        return self
+
+    def save(self, name: str, examples: Examples) -> None:
+        """Write a file that appears when the block ends."""
+        save_examples(Path(self._aside.name) / self._files[name].name, examples)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._aside as aside:
+            if kind is None:
+                self._directory.mkdir(exist_ok=True)
+                for path in self._files.values():
+                    (Path(aside) / path.name).replace(path)
 
 
 def load_examples(path: Path, signature: Signature) -> Examples:

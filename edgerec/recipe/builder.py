@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,49 +15,47 @@ from edgerec.backends.registry import backend
 from edgerec.backends.session import Session
 from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog.catalog import Catalog
-from edgerec.catalog.items import Items
-from edgerec.compiler.compilation import Compiled, Progress, compile_model
-from edgerec.compiler.tasks import ask_all, calibration_of, tasks_of
-from edgerec.engine.asking import Asking
-from edgerec.engine.golden import golden_requests
+from edgerec.compiler.compilation import compile_model
+from edgerec.compiler.search import Compiled, Progress, steps
+from edgerec.compiler.tasks import ask_all, calibration_of, spread, tasks_of
+from edgerec.compiler.variants import Space
+from edgerec.engine.golden import ask, golden_requests
 from edgerec.engine.models import write_model
-from edgerec.engine.recommend import recommend
-from edgerec.engine.search import search
-from edgerec.engine.serving import Serving, encode_items
+from edgerec.engine.serving import MODELS, Serving, encode_items
 from edgerec.engine.visitors import Visitors
-from edgerec.errors import RecipeError
-from edgerec.evaluation.example_files import examples_of, save_examples
+from edgerec.evaluation.example_files import ExampleFiles, examples_of
 from edgerec.evaluation.intervals import relative_difference
 from edgerec.evaluation.metrics import metric
 from edgerec.evaluation.task import Evaluation, RankingTask
-from edgerec.events.visits import Visit, histories_of, read_visits, split_by_time, with_histories
-from edgerec.features.text import Vocabulary
+from edgerec.events.visits import Arrival
 from edgerec.importers.importer import import_model
-from edgerec.recipe.recipe import MODELS, Recipe
+from edgerec.recipe.data import ShopData, read_shop_data
+from edgerec.recipe.recipe import Recipe
 from edgerec.retrieval.retriever import Retriever
 from edgerec.retrieval.strategy import Strategy, Target
+from edgerec.values.examples import Examples
+from edgerec.values.metric import MetricName
 from edgerec.values.model import Model
-from edgerec.values.plan import Interval, Plan
-from edgerec.values.results import Results
+from edgerec.values.plan import Interval, Plan, Variant
 from edgerec.values.signature import Arrays
 
-__all__ = ["Built", "build"]
+__all__ = ["Built", "build", "build_steps"]
 
-CALIBRATION_VISITS = 256
 GOLDEN_REQUESTS = 24
-SAMPLED_QUERIES = 128
-BUILD_STEPS = 34
-"""Calls of ``progress`` that a build with four models makes, about."""
-
-History = tuple[Visit, tuple[str, ...]]
+GOLDEN_K = 10
+END_TO_END_VISITS = 3000
+LONGEST_HISTORY = 1000
+"""Latest items of a history that a request names."""
+OWN_STEPS = 8
+"""Calls of ``progress`` beside those for single models."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
     """What a build measured.
 
-    ``before`` and ``after`` are the means of ``metric`` over held-out visits, answered end to end
-    by the originals and by what was chosen; ``difference`` is the relative one.
+    ``before`` and ``after`` are the means of ``metric`` over ``visits`` held-out visits, answered
+    end to end by the originals and by what was chosen; ``difference`` is the relative one.
     """
 
     version: str
@@ -68,6 +66,11 @@ class Built:
     after: float
     difference: Interval
     original_bytes: Mapping[str, int]
+
+
+def build_steps(recipe: Recipe) -> int:
+    """How often a build of ``recipe`` calls its progress, at most."""
+    return OWN_STEPS + sum(1 + steps(recipe.spaces[name]) for name in MODELS)
 
 
 def build(
@@ -87,12 +90,13 @@ def build(
     out : path
         The bundle's directory.
     force : bool
-        Replace ``out`` where it exists.
+        Replace ``out``, and files in ``examples``, where they exist.
     seed : int
         Of the bootstrap and of the order of timing.
     examples : path, optional
-        A directory to write each model's requests to, as ``<model>.npz``.
+        A directory to write each model's requests to, as ``<model>.npz``, if the build succeeds.
     progress : callable, optional
+        Called with a short text before each step, :func:`build_steps` times at most.
 
     Raises
     ------
@@ -101,11 +105,15 @@ def build(
     NothingFeasible
         A model has no variant inside the budget.
     OutputExists
-        ``out`` is there and ``force`` was not given.
+        ``out`` or a file in ``examples`` is there and ``force`` was not given.
     """
-    say = progress or _quiet
-    with BundleWriter(out, force=force) as writer:
-        report = _Build(recipe, seed, examples, say).write(writer)
+    with ExitStack() as outputs:
+        files = None
+        if examples is not None:
+            files = outputs.enter_context(ExampleFiles(examples, MODELS, force=force))
+        writer = outputs.enter_context(BundleWriter(out, force=force))
+        with ExitStack() as sessions:
+            report = _Build(recipe, seed, progress or _quiet, sessions).run(writer, files)
     return replace(report, version=writer.version)
 
 
@@ -114,60 +122,39 @@ def _quiet(_text: str) -> None:
 
 
 class _Build:
-    """One build, step by step."""
+    """One build, step by step; what it opens is closed with ``sessions``."""
 
-    def __init__(self, recipe: Recipe, seed: int, examples: Path | None, say: Progress) -> None:
+    def __init__(self, recipe: Recipe, seed: int, say: Progress, sessions: ExitStack) -> None:
         self._recipe = recipe
         self._seed = seed
-        self._examples = examples
         self._say = say
+        self._sessions = sessions
 
-    def write(self, writer: BundleWriter) -> Built:
-        self._read()
+    def run(self, writer: BundleWriter, files: ExampleFiles | None) -> Built:
+        data = read_shop_data(self._recipe, self._say)
         originals = self._import()
-        before = self._serve(_sessions(originals), "originals")
-        compiled = self._compile(originals, before)
-        after = self._serve(_sessions({n: c.model for n, c in compiled.items()}), "chosen")
-        target = Target(k=self._recipe.settings.candidates, recall=self._recipe.recall)
-        queries = np.stack([one.vector for one in ask_all(after, self._judged[:SAMPLED_QUERIES])])
-        retriever = Retriever.build(
-            after.catalog, target, queries=queries, seed=self._seed, progress=self._say
-        )
-        after = replace(after, retriever=retriever)
+        before = self._serve(data, _originals(originals), "originals")
+        compiled = self._compile(data, originals, before, files)
+        chosen = {name: (c.plan.chosen.variant, c.model) for name, c in compiled.items()}
+        after = self._retrieving(data, self._serve(data, chosen, "chosen"))
         self._say("measuring end to end")
-        values = {name: self._end_to_end(parts) for name, parts in (("b", before), ("a", after))}
+        judged = spread(data.judged, END_TO_END_VISITS)
+        values = [self._end_to_end(serving, judged) for serving in (before, after)]
         self._say("writing the bundle")
         self._write(writer, compiled, after)
+        few = spread(judged, GOLDEN_REQUESTS)
+        requests = [_request(arrival, GOLDEN_K) for arrival in few]
+        writer.set("golden", golden_requests(after, requests))
         return Built(
             version="",
             plans={name: one.plan for name, one in compiled.items()},
             metric=self._recipe.budget.metric,
-            visits=len(values["a"]),
-            before=float(values["b"].mean()),
-            after=float(values["a"].mean()),
-            difference=relative_difference(
-                values["b"], values["a"], rng=np.random.default_rng(self._seed)
-            ),
+            visits=len(judged),
+            before=float(values[0].mean()),
+            after=float(values[1].mean()),
+            difference=relative_difference(*values, rng=np.random.default_rng(self._seed)),
             original_bytes={name: model.size_bytes for name, model in originals.items()},
         )
-
-    def _read(self) -> None:
-        self._say("reading items")
-        records = _read_records(self._recipe.items)
-        self._say("reading visits")
-        visits = read_visits(self._recipe.visits)
-        earlier, later = split_by_time(visits, self._recipe.holdout)
-        self._items = Items.from_records(_with_popularity(records, earlier, self._recipe))
-        _check_attributes(self._items, self._recipe)
-        self._histories = histories_of(earlier)
-        self._all_histories = histories_of(visits)
-        self._vocabulary = Vocabulary.of(
-            self._items.columns["title"], (v.query for v in earlier if v.query)
-        )
-        calibrating = earlier[-CALIBRATION_VISITS:]
-        before = histories_of(earlier[:-CALIBRATION_VISITS])
-        self._calibrating = list(with_histories(calibrating, before))
-        self._judged = _spread(list(with_histories(later, self._histories)), self._recipe.judged)
 
     def _import(self) -> dict[str, Model]:
         models = {}
@@ -176,73 +163,82 @@ class _Build:
             models[name] = import_model(self._recipe.models[name], name=name)
         return models
 
-    def _serve(self, sessions: Mapping[str, Session], which: str) -> Serving:
-        self._say(f"encoding {len(self._items):,} items ({which})")
-        vectors = encode_items(sessions["item_tower"], self._recipe.features, self._items)
-        catalog = Catalog(self._items, vectors)
-        rows = {identifier: row for row, identifier in enumerate(self._items.ids)}
+    def _serve(
+        self, data: ShopData, models: Mapping[str, tuple[Variant, Model]], which: str
+    ) -> Serving:
+        """The shop with these models, and exact retrieval."""
+        self._say(f"encoding {len(data.items):,} items ({which})")
+        sessions = {name: self._open(*one) for name, one in models.items()}
+        vectors = encode_items(sessions["item_tower"], self._recipe.features, data.items)
+        catalog = Catalog(data.items, vectors)
+        rows = {identifier: row for row, identifier in enumerate(data.items.ids)}
         return Serving(
             version=which,
             catalog=catalog,
             retriever=_exact(catalog),
             spec=self._recipe.features,
-            vocabulary=self._vocabulary,
-            visitors=Visitors.of(self._all_histories, rows),
+            vocabulary=data.vocabulary,
+            visitors=Visitors.of(data.histories, rows),
             settings=self._recipe.settings,
             sessions=sessions,
         )
 
-    def _compile(self, originals: Mapping[str, Model], serving: Serving) -> dict[str, Compiled]:
-        self._say("encoding held-out visits")
-        metric_name = self._recipe.budget.metric
-        tasks = tasks_of(serving, self._items, ask_all(serving, self._judged), metric_name)
-        calibration = calibration_of(serving, self._items, ask_all(serving, self._calibrating))
-        if self._examples is not None:
-            self._write_examples(self._examples, originals, calibration, tasks)
+    def _open(self, variant: Variant, model: Model) -> Session:
+        session = backend(variant.backend).open(
+            model.graph, model.signature, threads=variant.threads
+        )
+        self._sessions.callback(session.close)
+        return session
+
+    def _compile(
+        self,
+        data: ShopData,
+        originals: Mapping[str, Model],
+        serving: Serving,
+        files: ExampleFiles | None,
+    ) -> dict[str, Compiled]:
+        self._say("encoding visits")
+        asked = ask_all(serving, data.judged)
+        tasks = tasks_of(serving, data.items, asked, self._recipe.budget.metric)
+        calibration = calibration_of(serving, data.items, ask_all(serving, data.calibrating))
+        if files is not None:
+            for name, model in originals.items():
+                files.save(name, _examples(tasks[name], calibration[name], model))
         return {
             name: compile_model(
                 model,
                 calibration=calibration[name],
                 evaluation=tasks[name],
                 budget=self._recipe.budget,
-                keeps=self._recipe.spaces[name].keeps,
+                backends=self._recipe.spaces[name].backends,
                 precisions=self._recipe.spaces[name].precisions,
+                keeps=self._recipe.spaces[name].keeps,
                 seed=self._seed,
                 progress=self._say,
             )
             for name, model in originals.items()
         }
 
-    def _write_examples(
-        self,
-        directory: Path,
-        originals: Mapping[str, Model],
-        calibration: Mapping[str, Sequence[Arrays]],
-        tasks: Mapping[str, Evaluation],
-    ) -> None:
-        """Requests for the commands that take one model: labelled where the task has labels."""
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, model in originals.items():
-            task = tasks[name]
-            examples = (
-                task.examples
-                if isinstance(task, RankingTask)
-                else examples_of(calibration[name], model.signature)
-            )
-            save_examples(directory / f"{name}.npz", examples)
+    def _retrieving(self, data: ShopData, serving: Serving) -> Serving:
+        """The shop with the retrieval that suits it, chosen on visits that judge nothing."""
+        self._say("choosing how to retrieve")
+        queries = np.stack([one.vector for one in ask_all(serving, data.calibrating)])
+        target = Target(k=self._recipe.settings.candidates, recall=self._recipe.recall)
+        retriever = Retriever.build(serving.catalog, target, queries=queries, seed=self._seed)
+        return replace(serving, retriever=retriever)
 
-    def _end_to_end(self, serving: Serving) -> NDArray[np.float64]:
-        """The metric of each judged visit, asked as a shopper would."""
-        compute = metric(self._recipe.budget.metric)
-        depth = int(self._recipe.budget.metric.partition("@")[2])
-        values = []
-        for visit, history in self._judged:
-            results = _ask(serving, visit, history, depth)
-            place = {identifier: rank for rank, identifier in enumerate(results.ids, 1)}
-            gains = visit.gains()
-            ranks = np.array([place.get(item, depth + 1) for item in gains], np.int64)
-            values.append(compute(ranks, np.array(list(gains.values()), np.float32)))
-        return np.array(values)
+    def _end_to_end(self, serving: Serving, judged: Sequence[Arrival]) -> NDArray[np.float64]:
+        """The metric of each visit, asked as a shopper would."""
+        name = self._recipe.budget.metric
+        compute, depth = metric(name), MetricName.parse(name).depth
+        values = np.zeros(len(judged))
+        for place, arrival in enumerate(judged):
+            ids = ask(serving, _request(arrival, depth)).ids
+            rank = {identifier: rank for rank, identifier in enumerate(ids, 1)}
+            gains = arrival.visit.gains()
+            ranks = np.array([rank.get(item, depth + 1) for item in gains], np.int64)
+            values[place] = compute(ranks, np.array(list(gains.values()), np.float32))
+        return values
 
     def _write(
         self, writer: BundleWriter, compiled: Mapping[str, Compiled], serving: Serving
@@ -258,15 +254,11 @@ class _Build:
         writer.set(
             "models", {name: write_model(writer, c.plan, c.models) for name, c in compiled.items()}
         )
-        writer.set("golden", golden_requests(serving, _golden(self._judged)))
 
 
-def _sessions(models: Mapping[str, Model]) -> dict[str, Session]:
-    """Sessions of originals."""
-    return {
-        name: backend("onnxruntime").open(model.graph, model.signature, threads=1)
-        for name, model in models.items()
-    }
+def _originals(models: Mapping[str, Model]) -> dict[str, tuple[Variant, Model]]:
+    """The models as they came, on the first backend."""
+    return {name: (Space().full_width(1)[0], model) for name, model in models.items()}
 
 
 def _exact(catalog: Catalog) -> Retriever:
@@ -275,73 +267,16 @@ def _exact(catalog: Catalog) -> Retriever:
     return Retriever(catalog, Strategy("exact", now.rows, now.dim, Target(), reason))
 
 
-def _ask(serving: Serving, visit: Visit, history: Sequence[str], k: int) -> Results:
-    asking = Asking(history=history, k=k)
-    if visit.query is None:
-        return recommend(serving, asking)
-    return search(serving, visit.query, asking)
+def _examples(task: Evaluation, calibration: Sequence[Arrays], model: Model) -> Examples:
+    """Requests for the commands that take one model: labelled where the task has labels."""
+    if isinstance(task, RankingTask):
+        return task.examples
+    return examples_of(calibration, model.signature)
 
 
-def _golden(judged: Sequence[History]) -> list[dict[str, Any]]:
-    """Requests of both kinds, as JSON."""
-    few = _spread(list(judged), GOLDEN_REQUESTS)
-    return [
-        {"task": "recommend", "history": list(history), "k": 10}
-        if visit.query is None
-        else {"task": "search", "query": visit.query, "history": list(history), "k": 10}
-        for visit, history in few
-    ]
-
-
-def _spread(visits: list[History], count: int) -> list[History]:
-    """``count`` visits evenly over all of them."""
-    if len(visits) <= count:
-        return visits
-    return [visits[int(place)] for place in np.linspace(0, len(visits) - 1, count)]
-
-
-def _check_attributes(items: Items, recipe: Recipe) -> None:
-    """Raise unless there are items with all that the features are made of."""
-    if not len(items):
-        raise RecipeError(f"{recipe.items} holds no items: a shop needs at least one")
-    wanted = {"title", "brand", "category", "price", *recipe.features.dense}
-    missing = sorted(wanted - {attribute.name for attribute in items.schema})
-    if missing:
-        raise RecipeError(
-            f"{recipe.items}: items lack {', '.join(missing)}, which the features are made of; "
-            f"they have {', '.join(attribute.name for attribute in items.schema)}"
-        )
-
-
-def _read_records(path: Path) -> list[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            return [_record(line, path, number) for number, line in enumerate(lines, 1)]
-    except OSError as error:
-        raise RecipeError(f"items: cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"items: {path} is not UTF-8: {error}") from error
-
-
-def _record(line: str, path: Path, number: int) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise RecipeError(f"{path}:{number}: not a JSON object: {error}") from error
-    if not isinstance(record, dict):
-        raise RecipeError(f"{path}:{number}: an item is a JSON object, got {record!r}")
-    return record
-
-
-def _with_popularity(
-    records: list[dict[str, Any]], visits: Sequence[Visit], recipe: Recipe
-) -> list[dict[str, Any]]:
-    """Records whose popularity, where they do not bring one, is counted from the visits."""
-    name = recipe.settings.popularity
-    if not records or name in records[0]:
-        return records
-    counts: dict[str, int] = {}
-    for visit in visits:
-        for item in visit.touched:
-            counts[item] = counts.get(item, 0) + 1
-    return [{**record, name: counts.get(str(record.get("id")), 0)} for record in records]
+def _request(arrival: Arrival, k: int) -> dict[str, Any]:
+    """What a visit asks, as JSON."""
+    history = list(arrival.history[-LONGEST_HISTORY:])
+    if arrival.visit.query is None:
+        return {"task": "recommend", "history": history, "k": k}
+    return {"task": "search", "query": arrival.visit.query, "history": history, "k": k}

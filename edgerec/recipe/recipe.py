@@ -8,7 +8,7 @@
     items = "data/items.jsonl"   # id, title, brand, category, price, stock, … one item a line
     visits = "data/visits.jsonl" # user, time, query, clicked, purchased; in time order
     holdout = 0.1                # share of the last visits to judge the models on
-    judged = 1000                # at most this many of them
+    judged = 8000                # at most this many of them, evenly; the gate says if too few
 
     [features]                   # see edgerec.features.spec.FeatureSpec
 
@@ -27,38 +27,35 @@
     [budget]                     # see edgerec.values.budget.Budget
     margin = 0.02
 
-    [compile.ranker]             # for one model; both keys optional
-    keeps = [1.0, 0.5]
-    precisions = ["int8"]
+    [compile.ranker]             # for one model; every key optional
+    backends = ["onnxruntime", "openvino"]
+    precisions = ["int8"]        # beside fp32
+    keeps = [1.0, 0.5]           # shares of hidden width
+
+A key that is not known here, and a value of another type, are refused by name.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from edgerec.engine.serving import Settings
-from edgerec.errors import EdgerecError, RecipeError
+from edgerec.compiler.variants import PRECISIONS, Space
+from edgerec.engine.serving import MODELS, Settings
+from edgerec.errors import InvalidInput, RecipeError
 from edgerec.features.spec import FeatureSpec, TextSpec
+from edgerec.recipe.tables import Table
 from edgerec.values.budget import Budget
-from edgerec.values.plan import Precision
 
-__all__ = ["MODELS", "Recipe", "Space", "read_recipe"]
+__all__ = ["Recipe", "read_recipe"]
 
-Value = TypeVar("Value")
-MODELS = ("item_tower", "user_tower", "query_tower", "ranker")
-TABLES = {"name", "data", "features", "models", "answers", "retrieval", "budget", "compile"}
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """What is tried for one model; see :func:`edgerec.compiler.compilation.compile_model`."""
-
-    keeps: tuple[float, ...] = (1.0, 0.5)
-    precisions: tuple[Precision, ...] | None = None
+TABLES = ("name", "data", "features", "models", "answers", "retrieval", "budget", "compile")
+JUDGED = 8000
+RECALL = 0.99
+KEEPS = (1.0, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,73 +87,47 @@ def read_recipe(path: Path) -> Recipe:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
-    _only(tables, TABLES, str(path))
     try:
         return _recipe(tables, path.resolve().parent)
-    except KeyError as error:
-        raise RecipeError(f"{path}: the key {error} is missing") from error
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"{path}: {error}") from error
-    except RecipeError as error:
+    except InvalidInput as error:
         raise RecipeError(f"{path}: {error}") from error
 
 
 def _recipe(tables: Mapping[str, Any], home: Path) -> Recipe:
-    data, models = tables["data"], tables["models"]
-    _only(data, {"items", "visits", "holdout", "judged"}, "data")
-    _only(models, set(MODELS), "models")
-    spaces = tables.get("compile", {})
-    _only(spaces, set(MODELS), "compile")
+    recipe = Table(tables, "the recipe").only(TABLES)
+    data = recipe.table("data", required=True).only(("items", "visits", "holdout", "judged"))
+    features = recipe.table("features", required=True)
+    models = recipe.table("models", required=True).only(MODELS)
+    spaces = recipe.table("compile").only(MODELS)
     return Recipe(
-        name=tables["name"],
-        items=home / data["items"],
-        visits=home / data["visits"],
-        holdout=_share(data.get("holdout", 0.1), "data.holdout"),
-        judged=int(data.get("judged", 1000)),
-        features=_features(tables["features"]),
-        models={name: home / models[name] for name in MODELS},
-        settings=_made(Settings, tables.get("answers", {}), "answers"),
-        recall=_share(tables.get("retrieval", {}).get("recall", 0.99), "retrieval.recall"),
-        budget=_made(Budget, tables.get("budget", {}), "budget"),
-        spaces={name: _space(spaces.get(name, {}), name) for name in MODELS},
+        name=recipe.text("name"),
+        items=home / data.text("items"),
+        visits=home / data.text("visits"),
+        holdout=data.share("holdout", 0.1),
+        judged=data.integer("judged", JUDGED, least=2),
+        features=_features(features),
+        models={name: home / models.text(name) for name in MODELS},
+        settings=recipe.table("answers").made(Settings),
+        recall=recipe.table("retrieval").only(("recall",)).share("recall", RECALL, whole=True),
+        budget=recipe.table("budget").made(Budget),
+        spaces={name: _space(spaces.table(name)) for name in MODELS},
     )
 
 
-def _features(table: Mapping[str, Any]) -> FeatureSpec:
-    text = _made(TextSpec, table.get("text", {}), "features.text")
-    return _made(FeatureSpec, {**table, "text": text}, "features")
+def _features(table: Table) -> FeatureSpec:
+    text, rest = table.split("text")
+    return rest.made(FeatureSpec, text=text.made(TextSpec))
 
 
-def _space(table: Mapping[str, Any], name: str) -> Space:
-    _only(table, {"keeps", "precisions"}, f"compile.{name}")
-    precisions = table.get("precisions")
-    return Space(
-        keeps=tuple(float(keep) for keep in table.get("keeps", (1.0, 0.5))),
-        precisions=None if precisions is None else tuple(Precision(p) for p in precisions),
-    )
-
-
-def _made(kind: Callable[..., Value], table: Mapping[str, Any], where: str) -> Value:
-    """The value a table describes; its own checks speak."""
+def _space(table: Table) -> Space:
+    table.only(("backends", "precisions", "keeps"))
     try:
-        return kind(**table)
-    except TypeError as error:
-        raise RecipeError(f"[{where}]: {error}") from error
-    except EdgerecError as error:
-        raise RecipeError(f"[{where}]: {error}") from error
-
-
-def _share(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-        raise RecipeError(f"{where} is a share between 0 and 1, got {value!r}")
-    return float(value)
-
-
-def _only(table: Mapping[str, Any], known: set[str], where: str) -> None:
-    unknown = sorted(set(table) - known)
-    if unknown:
-        raise RecipeError(
-            f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+        return Space.of(
+            table.listed("backends", str, tuple(PRECISIONS)),
+            table.listed("precisions", str, None),
+            table.listed("keeps", float, KEEPS),
         )
+    except InvalidInput as error:
+        raise RecipeError(f"{table}: {error}") from error

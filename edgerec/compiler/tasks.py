@@ -24,15 +24,18 @@ from edgerec.events.visits import Arrival
 from edgerec.features.items import item_inputs
 from edgerec.features.pairs import HistoryProfile
 from edgerec.features.requests import query_inputs, user_inputs
+from edgerec.features.spec import FeatureSpec
 from edgerec.values.examples import Examples
 from edgerec.values.signature import Array, Arrays
 
-__all__ = ["Asked", "ask_all", "calibration_of", "spread", "tasks_of"]
+__all__ = ["Asked", "ask_all", "calibration_of", "item_batches", "spread", "tasks_of"]
 
 Value = TypeVar("Value")
 
-CALIBRATION_REQUESTS = 128
-CALIBRATION_BATCHES = 4
+TOWER_REQUESTS = 2000
+"""To calibrate a tower: each brings one row, and a re-fit wants many more rows than widths."""
+RANKER_REQUESTS = 128
+ITEM_BATCHES = 16
 TIMED_ITEMS = 100
 RANKED_VISITS = 4000
 """Visits that judge the ranker, at most: each brings hundreds of candidates."""
@@ -93,9 +96,19 @@ def ask_all(serving: Serving, arrivals: Iterable[Arrival]) -> list[Asked]:
 
 
 def tasks_of(
-    serving: Serving, items: Items, asked: Sequence[Asked], metric: str
+    serving: Serving, batches: Sequence[Arrays], asked: Sequence[Asked], metric: str
 ) -> dict[str, Evaluation]:
     """The evaluation of each of the shop's models.
+
+    Parameters
+    ----------
+    serving : Serving
+        With the originals.
+    batches : sequence of mapping
+        Of :func:`item_batches`.
+    asked : sequence of Asked
+        Held-out visits.
+    metric : str
 
     Raises
     ------
@@ -104,11 +117,12 @@ def tasks_of(
     """
     browsed = _enough([one for one in asked if one.text is None], "browsed with a known history")
     typed = _enough([one for one in asked if one.text is not None], "typed a query")
-    vectors = serving.catalog.snapshot().vectors_of(np.arange(len(items), dtype=np.int32))
+    snapshot = serving.catalog.snapshot()
+    vectors = snapshot.vectors_of(np.arange(snapshot.rows, dtype=np.int32))
     return {
         "item_tower": ItemTask(
-            item_batches(serving, items),
-            _single_items(serving, items),
+            tuple(batches),
+            _single_items(serving),
             np.stack([one.vector for one in asked]),
             _targets(asked),
             metric,
@@ -132,9 +146,9 @@ def tasks_of(
 
 
 def calibration_of(
-    serving: Serving, items: Items, asked: Sequence[Asked]
+    serving: Serving, batches: Sequence[Arrays], asked: Sequence[Asked]
 ) -> dict[str, list[Arrays]]:
-    """Requests to measure each model's activations on.
+    """Requests to measure each model's activations on; parameters as of :func:`tasks_of`.
 
     Raises
     ------
@@ -143,14 +157,14 @@ def calibration_of(
     """
     browsed = _enough([one for one in asked if one.text is None], "browsed with a known history")
     typed = _enough([one for one in asked if one.text is not None], "typed a query")
-    half = CALIBRATION_REQUESTS // 2
+    half = RANKER_REQUESTS // 2
     both = [*spread(browsed, half), *spread(typed, half)]
+    visitors = spread([one for one in asked if len(one.profile)], TOWER_REQUESTS)
     return {
-        "item_tower": spread(item_batches(serving, items), CALIBRATION_BATCHES),
-        "user_tower": [user_inputs(serving.spec, one.profile.vectors) for one in both],
+        "item_tower": spread(batches, ITEM_BATCHES),
+        "user_tower": [user_inputs(serving.spec, one.profile.vectors) for one in visitors],
         "query_tower": [
-            query_inputs(serving.spec, one.text or "")
-            for one in spread(typed, CALIBRATION_REQUESTS)
+            query_inputs(serving.spec, one.text or "") for one in spread(typed, TOWER_REQUESTS)
         ],
         "ranker": [
             features
@@ -160,11 +174,14 @@ def calibration_of(
     }
 
 
-def item_batches(serving: Serving, items: Items) -> tuple[dict[str, Array], ...]:
+def item_batches(spec: FeatureSpec, items: Items) -> tuple[dict[str, Array], ...]:
     """The item tower's inputs for all items, 1024 at a time."""
-    inputs = item_inputs(serving.spec, items)
+    inputs = item_inputs(spec, items)
     starts = range(0, len(items), ITEM_BATCH)
-    return tuple(_cut(inputs, slice(start, start + ITEM_BATCH)) for start in starts)
+    return tuple(
+        {n: np.ascontiguousarray(a[start : start + ITEM_BATCH]) for n, a in inputs.items()}
+        for start in starts
+    )
 
 
 def spread(values: Sequence[Value], count: int) -> list[Value]:
@@ -184,14 +201,12 @@ def _enough(asked: list[Asked], what: str) -> list[Asked]:
     return asked
 
 
-def _single_items(serving: Serving, items: Items) -> tuple[dict[str, Array], ...]:
-    inputs = item_inputs(serving.spec, items)
-    rows = spread(range(len(items)), TIMED_ITEMS)
-    return tuple(_cut(inputs, slice(row, row + 1)) for row in rows)
-
-
-def _cut(inputs: Arrays, rows: slice) -> dict[str, Array]:
-    return {name: np.ascontiguousarray(array[rows]) for name, array in inputs.items()}
+def _single_items(serving: Serving) -> tuple[dict[str, Array], ...]:
+    """Inputs of single items, as an upsert brings them."""
+    snapshot = serving.catalog.snapshot()
+    rows = spread(range(snapshot.rows), TIMED_ITEMS)
+    singles = (snapshot.items(np.array([row], np.int32)) for row in rows)
+    return tuple(item_inputs(serving.spec, one) for one in singles)
 
 
 def _targets(asked: Sequence[Asked]) -> Targets:

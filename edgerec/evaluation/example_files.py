@@ -89,7 +89,7 @@ def save_examples(path: Path, examples: Examples) -> None:
     if examples.propensities is not None:
         arrays["propensities"] = examples.propensities
     with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 class ExampleFiles:

@@ -17,7 +17,7 @@ from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog.catalog import Catalog
 from edgerec.compiler.compilation import compile_model
 from edgerec.compiler.search import Compiled, Progress, steps
-from edgerec.compiler.tasks import ask_all, calibration_of, spread, tasks_of
+from edgerec.compiler.tasks import ask_all, calibration_of, item_batches, spread, tasks_of
 from edgerec.compiler.variants import Space
 from edgerec.engine.golden import ask, golden_requests
 from edgerec.engine.models import write_model
@@ -42,6 +42,7 @@ from edgerec.values.signature import Arrays
 __all__ = ["Built", "build", "build_steps"]
 
 GOLDEN_REQUESTS = 24
+SAMPLED_QUERIES = 256
 GOLDEN_K = 10
 END_TO_END_VISITS = 3000
 LONGEST_HISTORY = 1000
@@ -198,9 +199,10 @@ class _Build:
         files: ExampleFiles | None,
     ) -> dict[str, Compiled]:
         self._say("encoding visits")
-        asked = ask_all(serving, data.judged)
-        tasks = tasks_of(serving, data.items, asked, self._recipe.budget.metric)
-        calibration = calibration_of(serving, data.items, ask_all(serving, data.calibrating))
+        batches = item_batches(serving.spec, data.items)
+        judged, calibrating = ask_all(serving, data.judged), ask_all(serving, data.calibrating)
+        tasks = tasks_of(serving, batches, judged, self._recipe.budget.metric)
+        calibration = calibration_of(serving, batches, calibrating)
         if files is not None:
             for name, model in originals.items():
                 files.save(name, _examples(tasks[name], calibration[name], model))
@@ -222,7 +224,8 @@ class _Build:
     def _retrieving(self, data: ShopData, serving: Serving) -> Serving:
         """The shop with the retrieval that suits it, chosen on visits that judge nothing."""
         self._say("choosing how to retrieve")
-        queries = np.stack([one.vector for one in ask_all(serving, data.calibrating)])
+        asked = ask_all(serving, spread(data.calibrating, SAMPLED_QUERIES))
+        queries = np.stack([one.vector for one in asked])
         target = Target(k=self._recipe.settings.candidates, recall=self._recipe.recall)
         retriever = Retriever.build(serving.catalog, target, queries=queries, seed=self._seed)
         return replace(serving, retriever=retriever)

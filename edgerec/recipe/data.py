@@ -19,7 +19,7 @@ from edgerec.recipe.recipe import Recipe
 
 __all__ = ["ShopData", "read_shop_data"]
 
-CALIBRATING = 256
+CALIBRATING = 2000
 """Visits that browsed, and as many that typed, of which some are known to touch too little."""
 
 

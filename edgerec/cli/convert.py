@@ -27,7 +27,9 @@ __all__ = ["convert_command"]
 def convert_command(
     source: Path, signature: Path | None, name: str | None, out: Path, force: bool
 ) -> None:
-    """Import a trained model from SOURCE (.onnx, or .pt2 of torch.export).
+    """Import a trained model from SOURCE, an ONNX file.
+
+    PyTorch modules come in through ``edgerec.import_model``, which takes them as they are.
 
     Source and result are run on the same inputs and must agree.
 

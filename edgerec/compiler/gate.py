@@ -40,8 +40,11 @@ class Gate:
         self._task, self._budget, self._rng = task, budget, rng
         self._before: NDArray[np.float64] | None = None
 
-    def judge(self, run: Run) -> Verdict:
+    def judge(self, run: Run, *, same: bool = False) -> Verdict:
         """Evaluate a variant and compare it with the original.
+
+        ``same`` says that it is the original's graph in the original's arithmetic, on another
+        engine: that was checked at import, and needs no proof by many requests.
 
         Raises
         ------
@@ -52,7 +55,7 @@ class Gate:
         """
         values = self._task(run)
         if self._before is not None:
-            return judge(self._before, values, self._budget, rng=self._rng)
+            return judge(self._before, values, self._budget, rng=self._rng, same=same)
         quality = float(values.mean())
         if not quality > 0:
             raise ValueRangeError(
@@ -69,6 +72,7 @@ def judge(
     budget: Budget,
     *,
     rng: np.random.Generator,
+    same: bool = False,
 ) -> Verdict:
     """Non-inferiority of ``after`` to ``before``, request by request.
 
@@ -89,6 +93,8 @@ def judge(
     budget : Budget
         Its margin and confidence.
     rng : numpy.random.Generator
+    same : bool
+        Leave the added request out; see :meth:`Gate.judge`.
 
     Returns
     -------
@@ -101,10 +107,7 @@ def judge(
         See :func:`edgerec.evaluation.intervals.relative_difference`.
     """
     seen = relative_difference(before, after, rng=rng, confidence=budget.confidence)
-    typical = float(np.sum(before**2) / np.sum(before))
-    low = relative_difference(
-        np.append(before, typical), np.append(after, 0.0), rng=rng, confidence=budget.confidence
-    ).low
+    low = seen.low if same else _cautious(before, after, budget, rng)
     difference = Interval(low, seen.point, seen.high)
     passed, reason = low >= -budget.margin, f"{budget.metric} {difference}"
     if not passed:
@@ -116,6 +119,18 @@ def judge(
             f"{HALVES * needed:,}, half to search and half to confirm, would do if this stays"
         )
     return Verdict(float(after.mean()), passed, difference, reason)
+
+
+def _cautious(
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    budget: Budget,
+    rng: np.random.Generator,
+) -> float:
+    """The lower bound with one more request, which loses all it had."""
+    typical = float(np.sum(before**2) / np.sum(before))
+    more = np.append(before, typical), np.append(after, 0.0)
+    return relative_difference(*more, rng=rng, confidence=budget.confidence).low
 
 
 def _needed(seen: Interval, low: float, requests: int, margin: float) -> int | None:

@@ -137,7 +137,7 @@ class Search:
             runner = open_runner(variant, made.model)
             self._open.callback(runner.session.close)
             runner.session.run(self._requests[0])
-            runner.searched = self._searching.judge(runner.session.run)
+            runner.searched = self._searching.judge(runner.session.run, same=variant.original)
         except EdgerecError as error:
             if not self._runners and not isinstance(error, BackendError):
                 raise  # the requests do not fit the model: no variant can help
@@ -196,7 +196,9 @@ class Search:
         """How a variant stands after requests that the search has not seen."""
         assert runner.searched is not None
         try:
-            verdict = runner.confirmed or self._confirming.judge(runner.session.run)
+            verdict = runner.confirmed or self._confirming.judge(
+                runner.session.run, same=runner.variant.original
+            )
         except EdgerecError as error:
             return Trial(runner.variant, Status.UNSUPPORTED, str(error), runner.measurement())
         runner.confirmed = verdict

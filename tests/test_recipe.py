@@ -74,7 +74,7 @@ def with_data(
         ("candidates = 50", "candidate = 50", r"\[answers\]: unknown key candidate"),
         ("exclude_history = true", "exclude_history = 1", "exclude_history wants true or false"),
         ("exclude_history = true", "popularity = 1", "popularity wants text"),
-        ("[answers]", "[retrieval]\nrecal = 0.9\n[answers]", r"\[retrieval\]: unknown key recal"),
+        ("[answers]", "[retrieval]\ndepth = 9\n[answers]", r"\[retrieval\]: unknown key depth"),
         ("[answers]", "[retrieval]\nrecall = 0\n[answers]", r"\[retrieval\]: recall is a share"),
         ('name = "small"', 'name = "small"\nretrieval = 5', r"\[retrieval\] is a table, got 5"),
         ('precisions = ["int8"]', 'precisions = ["int9"]', r"\[compile.ranker\]: .*int9"),

@@ -11,8 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgerec.errors import InvalidInput, ShapeError
-from edgerec.evaluation.example_files import examples_of, load_examples, save_examples
+from edgerec.errors import InvalidInput, OutputExists, ShapeError
+from edgerec.evaluation.example_files import (
+    ExampleFiles,
+    examples_of,
+    load_examples,
+    save_examples,
+)
 from edgerec.values.examples import Examples
 from tests.strategies.examples import RANKER, examples
 
@@ -135,3 +140,29 @@ def test_examples_of_another_model_are_refused(tmp_path: Path) -> None:
     np.savez(path, **arrays)
     with pytest.raises(ShapeError, match=r"x\.npz: input 'user'"):
         load_examples(path, RANKER)
+
+
+def test_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
+    content = one_archive(tmp_path / "one.npz")
+    whole = load_examples(tmp_path / "one.npz", RANKER)
+    (tmp_path / "one.npz").unlink()
+    home = tmp_path / "made" / "examples"
+
+    def save(*names: str) -> None:
+        with ExampleFiles(home, ["a", "b"]) as files:
+            for name in names:
+                files.save(name, whole)
+                assert not home.exists()
+
+    with pytest.raises(KeyError):
+        save("a", "unknown")
+    assert list((tmp_path / "made").iterdir()) == []
+    save("a", "b")
+    assert sorted(path.name for path in home.iterdir()) == ["a.npz", "b.npz"]
+    (home / "a.npz").write_text("mine")
+    with pytest.raises(OutputExists, match=r"a\.npz exists"), ExampleFiles(home, ["a"]):
+        pass
+    with ExampleFiles(home, ["a"], force=True) as files:
+        files.save("a", whole)
+    assert len((home / "a.npz").read_bytes()) == len(content)
+    assert [path.name for path in home.parent.iterdir()] == ["examples"]

@@ -80,7 +80,7 @@ def test_the_steps_one_by_one(small_shop: Path, small_bundle: Path, tmp_path: Pa
             "--out",
             tmp_path / "p.onnx",
         ),
-        ("quantize", tmp_path / "p.onnx", "--calibration", examples, "--out", tmp_path / "q.onnx"),
+        ("quantize", converted, "--calibration", examples, "--out", tmp_path / "q.onnx"),
         (
             "compile",
             converted,

@@ -68,9 +68,8 @@ class Histogram:
         self.low, self.high = min(self.low, low), max(self.high, high)
         self._widen(max(-low, high))
         if self._reach:
-            places = ((values.reshape(-1) + self._reach) * (BINS / (2 * self._reach))).astype(
-                np.int64
-            )
+            shares = values.reshape(-1) / self._reach  # in [-1, 1], however small the values are
+            places = ((shares + 1) * (BINS / 2)).astype(np.int64)
             np.minimum(places, BINS - 1, out=places)  # the largest value closes the last bin
             self._counts += np.bincount(places, minlength=BINS)
 

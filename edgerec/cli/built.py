@@ -48,7 +48,7 @@ def show_built(built: Built, output_format: str) -> None:
     click.echo(
         f"\nEnd to end, {built.visits:,} held-out visits over the whole catalogue: "
         f"{built.metric.upper()} {built.before:.4f} before, {built.after:.4f} after, "
-        f"{_interval(built.difference)}; {tried} variants tried."
+        f"{built.difference}; {tried} variants tried."
     )
 
 
@@ -84,7 +84,7 @@ def _trial_row(trial: Trial) -> tuple[str, ...]:
         trial.variant.label,
         trial.status.value,
         f"{measured.quality:.4f}",
-        _interval(measured.difference),
+        str(measured.difference),
         _time(measured.p50_us),
         _time(measured.p99_us),
         f"{measured.cpu_s_per_1000:.3f}",
@@ -100,15 +100,11 @@ def _row(name: str, plan: Plan, original_bytes: int) -> tuple[str, ...]:
         name,
         plan.chosen.variant.label,
         f"{before.quality:.4f} → {after.quality:.4f}",
-        _interval(after.difference),
+        str(after.difference),
         f"{_time(before.p50_us)} → {_time(after.p50_us)}",
         f"{_time(before.p99_us)} → {_time(after.p99_us)}",
         f"{_size(original_bytes)} → {_size(after.size_bytes)}",
     )
-
-
-def _interval(difference: Interval) -> str:
-    return f"{difference.point:+.2%} [{difference.low:+.2%}, {difference.high:+.2%}]"
 
 
 def _interval_dict(difference: Interval) -> dict[str, float]:

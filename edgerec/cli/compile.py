@@ -10,13 +10,13 @@ from edgerec.cli.built import show_plan
 from edgerec.cli.options import force, output_format, seed, threads
 from edgerec.cli.output import Bar
 from edgerec.compiler.compilation import compile as compile_bundle
+from edgerec.compiler.search import steps
+from edgerec.compiler.variants import Space
 from edgerec.evaluation.example_files import load_examples
 from edgerec.importers.importer import import_model
 from edgerec.values.budget import Budget
 
 __all__ = ["compile_command"]
-
-COMPILE_STEPS = 8
 
 
 @click.command("compile")
@@ -59,7 +59,7 @@ def compile_command(
     """
     source = import_model(model)
     given = load_examples(examples, source.signature)
-    with Bar(COMPILE_STEPS) as bar:
+    with Bar(steps(Space(keeps=keeps))) as bar:
         plan = compile_bundle(
             source,
             calibration=given,

@@ -17,7 +17,7 @@ from torch import nn
 
 from bench.next_item import Answer, Items, K, Vectors, encoder_inputs
 from edgerec.backends.session import Session
-from edgerec.catalog.bitmaps import Eligible, pack, put
+from edgerec.catalog.bitmaps import Eligible, pack
 from edgerec.catalog.vectors import Segment
 from edgerec.retrieval.exact import ExactIndex
 
@@ -73,13 +73,13 @@ def onnxruntime_faiss(graph: bytes, vectors: Vectors, limit: int) -> Answer:
 def compiled(session: Session, vectors: Vectors, limit: int) -> Answer:
     """Compiled encoder, then edgerec's exact index: an int8 scan, the originals of the best."""
     index, rows = ExactIndex((Segment.of(vectors),)), len(vectors)
-    every = pack(np.ones(rows, np.bool_))
+    allowed = np.ones(rows, np.bool_)
 
     def answer(history: Items) -> NDArray[Any]:
         vector = session.run(encoder_inputs(history, limit))["vector"][0]
-        bitmap = every.copy()
-        put(bitmap, history, bit=False)
-        eligible = Eligible(bitmap, rows - len(history), rows)
+        allowed[history] = False
+        eligible = Eligible(pack(allowed), rows - len(history), rows)
+        allowed[history] = True
         return index.search(vector, K, eligible=eligible).rows
 
     return answer

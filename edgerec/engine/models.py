@@ -73,9 +73,14 @@ def read_models(bundle: Bundle) -> dict[str, ShippedModel]:
 
 
 def open_session(bundle: Bundle, model: ShippedModel, *, threads: int) -> Session:
-    """The session of the chosen variant; it is built in the process that first runs it."""
+    """The session of the chosen variant; it is built in the process that first runs it.
+
+    It runs on the threads it was measured with, or on ``threads`` where those are fewer: a budget
+    of more serves more requests at once.
+    """
     variant, part = model.parts[0]
-    return backend(variant.backend).open(bundle.read(part), model.signature, threads=threads)
+    granted = min(variant.threads, threads)
+    return backend(variant.backend).open(bundle.read(part), model.signature, threads=granted)
 
 
 def warnings_for(model: ShippedModel) -> tuple[str, ...]:

@@ -317,6 +317,13 @@ def test_a_closed_bundle_reads_no_more(small: Path) -> None:
             use("table/codes")
 
 
+def test_a_closed_bundle_is_not_verified(small: Path) -> None:
+    bundle = open_bundle(small)
+    bundle.close()
+    with pytest.raises(EngineClosed, match="open it again"):
+        bundle.verify()
+
+
 def test_progress_names_each_part(small: Path) -> None:
     seen: list[str] = []
     with open_bundle(small, progress=seen.append) as bundle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,30 @@ def test_what_cannot_be_stored_is_refused(tmp_path: Path) -> None:
         writer.add("c", "text", b"")
 
 
+def test_a_part_that_was_refused_leaves_the_others_readable(tmp_path: Path) -> None:
+    with BundleWriter(tmp_path / "x") as writer:
+        writer.add("kept", "text", b"same")
+        with pytest.raises(InvalidInput):
+            writer.add("a", "NO KIND", b"orphan")
+        with pytest.raises(InvalidInput):
+            writer.add("b", "NO KIND", b"same")
+        with pytest.raises(LimitExceeded):
+            writer.add_array("c", "table", np.zeros((1,) * 9))
+    with open_bundle(tmp_path / "x") as bundle:
+        assert bundle.names() == ("kept",)
+
+
+def test_a_writer_writes_once(tmp_path: Path) -> None:
+    writer = BundleWriter(tmp_path / "x", force=True)
+    with writer:
+        writer.add("a", "text", b"once")
+    with pytest.raises(InvalidInput, match="another"), writer:
+        pass
+    with open_bundle(tmp_path / "x", version=writer.version) as bundle:
+        assert bundle.read("a") == b"once"
+    assert entries(tmp_path) == {"x"}
+
+
 def test_sections_are_taken_as_they_are_now(tmp_path: Path) -> None:
     plan = {"widths": (1, 2)}
     with BundleWriter(tmp_path / "x") as writer:
@@ -164,7 +189,13 @@ def test_damage_is_not_kept(tmp_path: Path) -> None:
             BundleWriter(tmp_path / "new", base=base) as writer,
         ):
             writer.keep("table")
+        with BundleWriter(tmp_path / "stubborn", base=base) as writer:
+            for _ in range(2):
+                with pytest.raises(BundleCorruptError, match="part 'table'"):
+                    writer.keep("table")
         file.write_bytes(sound)
+    open_bundle(tmp_path / "stubborn").close()
+    shutil.rmtree(tmp_path / "stubborn")
     assert tree(tmp_path) == before
 
 

@@ -216,6 +216,7 @@ class Bundle:
         BundleCorruptError
             For the first part that differs.
         """
+        self._check_open()
         self._check_listing()
         for part in self.manifest.parts:
             if progress is not None:
@@ -237,8 +238,7 @@ class Bundle:
 
     def open_part(self, part: Part) -> int:
         """A descriptor of a part's file, bytes unchecked: to copy from, never to parse."""
-        if not self._finalize.alive:
-            raise EngineClosed(f"the bundle {self.path} was closed: open it again")
+        self._check_open()
         file = open_file(part.sha256, self._where(part), parent=self._directory)
         size = os.fstat(file).st_size
         if size != part.bytes:
@@ -247,6 +247,10 @@ class Bundle:
                 f"{self._where(part)}: has {size} bytes, the manifest promises {part.bytes}"
             )
         return file
+
+    def _check_open(self) -> None:
+        if not self._finalize.alive:  # the descriptor may lead to another directory by now
+            raise EngineClosed(f"the bundle {self.path} was closed: open it again")
 
     def _map(self, part: Part) -> MappedArray:
         if not part.is_array:

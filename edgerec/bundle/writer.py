@@ -37,7 +37,8 @@ class BundleWriter:
     """Write a bundle, in a ``with`` block at whose end it appears, whole and durable.
 
     If the block raises, nothing is left behind and what was at ``path`` is untouched. The same
-    parts and sections make the same version, in whatever order they were added.
+    parts and sections make the same version, in whatever order they were added. A writer writes
+    one bundle.
 
     Parameters
     ----------
@@ -52,6 +53,8 @@ class BundleWriter:
     ------
     OutputExists
         Something is at ``path``, and ``force`` is not given or it is no bundle.
+    InvalidInput
+        There is no directory above ``path``, or the writer has been used.
     LimitExceeded
         At the end of the block: more parts, bytes or manifest than a reader accepts.
     """
@@ -65,10 +68,14 @@ class BundleWriter:
         self._parts: dict[str, Part] = {}
         self._sections: dict[str, Any] = {}
         self._draft: _Draft | None = None
+        self._used = False
         self._version: str | None = None
 
     def __enter__(self) -> Self:
+        if self._used:
+            raise InvalidInput(f"{self._path}: a writer writes once; make another")
         self._draft = _Draft(self._path, force=self._force)
+        self._used = True
         return self
 
     def __exit__(
@@ -81,6 +88,7 @@ class BundleWriter:
         try:
             if kind is None:
                 parts = tuple(self._parts[name] for name in sorted(self._parts))
+                draft.keep_only({part.sha256 for part in parts})
                 self._version = draft.commit(Manifest(parts, self._sections).to_bytes())
         finally:
             draft.discard()
@@ -246,7 +254,14 @@ class _Draft:
             os.close(source)
         with target.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != part.sha256:
+                target.unlink()
                 raise differs(part, f"{target} (part {part.name!r}, copied from {bundle.path})")
+
+    def keep_only(self, digests: set[str]) -> None:
+        """Remove the bytes of parts that were refused after they had been written."""
+        for path in self._parts.iterdir():
+            if path.name not in digests:
+                path.unlink()
 
     def commit(self, manifest: bytes) -> str:
         """Write the manifest and take the target's name; returns the version."""

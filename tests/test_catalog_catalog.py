@@ -224,6 +224,32 @@ def test_rows_must_exist(catalog: Catalog, rows: list[int]) -> None:
         now.column("colour")
 
 
+@pytest.mark.parametrize("row", [-1, 5, 2**40, 2**80])
+def test_a_record_wants_a_row_that_is_there(catalog: Catalog, row: int) -> None:
+    with pytest.raises(ValueRangeError, match="rows"):
+        catalog.snapshot().record(row)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint64"])
+def test_rows_of_any_integer_type(dtype: str) -> None:
+    names = [f"i{n}" for n in range(256)]
+    catalog = Catalog(items_of(*names), vectors_of(256))
+    rows = np.array([0, 5, np.iinfo(dtype).max if dtype == "uint8" else 127], dtype)
+    for _ in range(2):
+        now = catalog.snapshot()
+        assert now.ids(rows) == tuple(f"i{n}" for n in rows)
+        np.testing.assert_array_equal(now.vectors_of(rows), vectors_of(256)[rows])
+        np.testing.assert_array_equal(now.take("price", rows), now.column("price")[rows])
+        catalog.upsert(items_of("new"), vectors_of(1))
+
+
+def test_an_attribute_may_be_called_anything() -> None:
+    items = Items.from_records([{"id": "a", "identifier": "x"}])
+    catalog = Catalog(items, vectors_of(1))
+    catalog.update("a", identifier="y")
+    assert catalog.snapshot().record(0)["identifier"] == "y"
+
+
 def test_columns_are_read_as_they_are_stored(catalog: Catalog) -> None:
     catalog.upsert(items_of("f", brand="Bolt", price=3.5), vectors_of(1))
     now = catalog.snapshot()

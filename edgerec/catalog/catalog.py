@@ -98,7 +98,7 @@ class Catalog:
             self._snapshot = _extended(now, items, checked)
             return self._snapshot.sequence
 
-    def update(self, identifier: str, **attributes: object) -> int:
+    def update(self, identifier: str, /, **attributes: object) -> int:
         """Change attributes of an item; its vector stays.
 
         A new ``stock`` sets a flag ``in_stock`` too, unless that is given as well.

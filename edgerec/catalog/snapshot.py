@@ -127,12 +127,21 @@ class Snapshot:
         return np.array([-1 if code is None else code for code in found], np.int32)
 
     def record(self, row: int) -> dict[str, Any]:
-        """Return one item as a mapping: its ``id`` and its attributes."""
+        """Return one item as a mapping: its ``id`` and its attributes.
+
+        Raises
+        ------
+        ValueRangeError
+            There is no such row.
+        """
+        if not 0 <= row < self.rows:
+            raise ValueRangeError(f"rows must lie in [0, {self.rows}), got {row}")
         return self.items(np.array([row], np.int32)).record(0)
 
     def items(self, rows: Rows) -> Items:
         """Return ``rows`` as items, whose ids must differ."""
-        ids = self.ids(rows)
+        rows = self._checked(rows)
+        ids = self.identifiers.take(rows)
         values = {name: column.values(rows) for name, column in self.columns.items()}
         columns = {
             a.name: np.array(values[a.name], np.float64 if a.kind == "number" else np.bool_)
@@ -189,11 +198,11 @@ class Snapshot:
     def _is_alive(self, row: int) -> bool:
         return bool(self.alive.data[row >> 3] >> (row & 7) & 1) if row < self.rows else False
 
-    def _checked(self, rows: Any) -> Any:
+    def _checked(self, rows: Any) -> Rows:
         if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu" or rows.ndim != 1:
             raise ShapeError(f"rows must be a (m,) array of integers, got {rows!r}")
         if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < self.rows:
             raise ValueRangeError(
                 f"rows must lie in [0, {self.rows}), got {rows.min()} to {rows.max()}"
             )
-        return rows
+        return rows.astype(np.int32, copy=False)  # row + 1 must not leave a narrow type

@@ -79,11 +79,16 @@ def read_snapshot(bundle: Bundle) -> Snapshot:
         raise BundleCorruptError(f"section {SECTION!r} is not a catalogue's: {error}") from error
     if rows < 1 or not 1 <= dim <= MAX_DIM:
         raise BundleCorruptError(f"section {SECTION!r}: {rows} rows of {dim} dimensions")
+    if len({attribute.name for attribute in schema}) != len(schema):
+        raise BundleCorruptError(f"section {SECTION!r}: attributes of the schema must differ")
+    scales = _array(bundle, "scales", np.float32, (rows,))
+    if not (np.isfinite(scales) & (scales > 0)).all():
+        raise BundleCorruptError(f"{SECTION}/scales must be finite and positive")
     base = Segment(
         0,
         _array(bundle, "vectors", originals, (rows, dim)),
         _array(bundle, "codes", np.int8, (rows, dim)),
-        _array(bundle, "scales", np.float32, (rows,)),
+        scales,
     )
     alive = _array(bundle, "alive", np.uint8, (size_bytes(rows),))
     if rows & 7 and alive[-1] >> (rows & 7):
@@ -112,8 +117,13 @@ def _read_column(bundle: Bundle, name: str, attribute: Attribute, rows: int) -> 
         return Column(attribute, Versioned.of(_read_strings(bundle, name, rows)), vocabulary)
     values = _array(bundle, f"{name}/values", DTYPES[attribute.kind], (rows,))
     if attribute.kind == "category":
-        vocabulary = Vocabulary(_read_strings(bundle, f"{name}/words")[:].tolist())
+        words = _read_strings(bundle, f"{name}/words")[:].tolist()
+        if len(set(words)) != len(words):
+            raise BundleCorruptError(f"{SECTION}/{name}/words must differ")
+        vocabulary = Vocabulary(words)
         _check_range(values, len(vocabulary), name)
+    if attribute.kind == "number" and not np.isfinite(values).all():
+        raise BundleCorruptError(f"{SECTION}/{name} must be finite")
     if attribute.kind == "flag":
         _check_range(values, 2, name)
         values = values.view(np.bool_)

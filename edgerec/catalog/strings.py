@@ -59,8 +59,12 @@ class Strings:
         return self.offsets.size - 1
 
     def __getitem__(self, rows: NDArray[Any] | slice) -> NDArray[Any]:
+        """Return strings as a (m,) array of str; BundleCorruptError if one is not UTF-8."""
         indices = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
-        return objects([encoded.decode() for encoded in self.encoded(indices)])
+        try:
+            return objects([encoded.decode() for encoded in self.encoded(indices)])
+        except UnicodeDecodeError as error:
+            raise BundleCorruptError(f"a string is not UTF-8: {error}") from error
 
     def encoded(self, indices: NDArray[Any]) -> list[bytes]:
         """Return the UTF-8 bytes of the strings at ``indices``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,20 +29,39 @@ def test_a_spec_comes_back_from_json(spec: FeatureSpec) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"dim": 0}, {"brand_buckets": 2}, {"history_length": 0}, {"dense": ("a", "a")}]
+    "change",
+    [
+        {"dim": 0},
+        {"dim": 2.5},
+        {"brand_buckets": 2},
+        {"history_length": 0},
+        {"history_length": "8"},
+        {"dense": ("a", "a")},
+        {"dense": "price"},
+        {"categories": (1,)},
+    ],
 )
 def test_values_out_of_range(change: dict[str, object]) -> None:
     with pytest.raises(ValueRangeError, match=next(iter(change))):
         FeatureSpec(**{"categories": ("a",), **change})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("change", [{"buckets": 2}, {"max_length": 0}])
-def test_text_values_out_of_range(change: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "change", [{"buckets": 2}, {"buckets": 2**40}, {"max_length": 0}, {"max_length": 2.5}]
+)
+def test_text_values_out_of_range(change: dict[str, Any]) -> None:
     with pytest.raises(ValueRangeError, match=next(iter(change))):
         TextSpec(**change)
 
 
-@pytest.mark.parametrize("data", [{}, {"text": {}, "colour": 1}, {"text": {"grams": 3}}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"text": {}, "colour": 1},
+        {"text": {"grams": 3}},
+    ],
+)
 def test_not_a_spec(data: dict[str, object]) -> None:
     with pytest.raises(RecipeError, match="feature spec"):
         FeatureSpec.from_dict(data)

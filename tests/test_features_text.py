@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from edgerec.errors import BundleCorruptError
 from edgerec.features import text as module
 from edgerec.features.spec import TextSpec
 from edgerec.features.text import (
@@ -109,3 +110,8 @@ def test_words_of_the_vocabulary_are_known(titles: list[str], query: str) -> Non
 def test_typed_words_count_when_they_were_typed_often() -> None:
     vocabulary = Vocabulary.of(["oak desk"], ["sofa", "sofa", "Sofa", "sfa", "sfa"], often=3)
     assert unknown_words("oak sofa sfa", vocabulary) == 1
+
+
+def test_a_vocabulary_that_is_not_utf8_is_refused() -> None:
+    with pytest.raises(BundleCorruptError, match="UTF-8"):
+        Vocabulary.from_bytes(b"lamp\xff")

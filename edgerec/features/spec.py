@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgerec.errors import RecipeError, ValueRangeError
 
 __all__ = ["FeatureSpec", "TextSpec"]
+
+LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class TextSpec:
 
     Parameters
     ----------
-    buckets : int >= 3
+    buckets : int in [3, 2^31)
         Ids lie in [0, buckets): 0 pads, 1 stands for a text without words.
     max_length : int >= 1
         Ids that are kept of one text: first its words, then its trigrams of letters.
@@ -45,7 +47,7 @@ class FeatureSpec:
         Known categories; category ``i`` has id ``i + 2``, others have id 1.
     text : TextSpec
         Of titles and queries alike.
-    brand_buckets : int >= 3
+    brand_buckets : int in [3, 2^31)
         Brands are hashed, so that a brand nobody has seen has an id too.
     dense : tuple of str
         Number attributes of an item that its dense input holds, in this order.
@@ -63,13 +65,11 @@ class FeatureSpec:
     dim: int = 64
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "categories", tuple(self.categories))
-        object.__setattr__(self, "dense", tuple(self.dense))
+        object.__setattr__(self, "categories", _names("categories", self.categories))
+        object.__setattr__(self, "dense", _names("dense", self.dense))
         _at_least("brand_buckets", self.brand_buckets, 3)
         _at_least("history_length", self.history_length, 1)
         _at_least("dim", self.dim, 1)
-        _distinct("categories", self.categories)
-        _distinct("dense", self.dense)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form; :meth:`from_dict` reads it back."""
@@ -84,7 +84,7 @@ class FeatureSpec:
         RecipeError
             A setting is missing or unknown.
         ValueRangeError
-            A setting lies outside its range.
+            A setting lies outside its range, or has another type.
         """
         try:
             return cls(**{**data, "text": TextSpec(**data["text"])})
@@ -92,11 +92,20 @@ class FeatureSpec:
             raise RecipeError(f"not a feature spec: {error}") from error
 
 
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueRangeError(f"features.{name} must be at least {least}, got {value}")
+def _at_least(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
+        raise ValueRangeError(
+            f"features.{name} must be an integer from {least} to {LARGEST}, got {value!r}"
+        )
 
 
-def _distinct(name: str, values: tuple[str, ...]) -> None:
-    if len(set(values)) != len(values):
-        raise ValueRangeError(f"features.{name} must differ, got {', '.join(values)}")
+def _names(name: str, values: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(values, str):
+        raise ValueRangeError(f"features.{name} must be a list of texts, got {values!r}")
+    names = tuple(values)
+    for value in names:
+        if not isinstance(value, str):
+            raise ValueRangeError(f"features.{name} must hold texts, got {value!r}")
+    if len(set(names)) != len(names):
+        raise ValueRangeError(f"features.{name} must differ, got {', '.join(names)}")
+    return names

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgerec.errors import BundleCorruptError
 from edgerec.features.hashing import Hashes, buckets, mix64
 from edgerec.features.spec import TextSpec
 
@@ -144,8 +145,11 @@ class Vocabulary:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Vocabulary:
-        """Read what :meth:`to_bytes` wrote."""
-        return cls(frozenset(data.decode().split("\n")) - {""})
+        """Read what :meth:`to_bytes` wrote; BundleCorruptError if it is not UTF-8."""
+        try:
+            return cls(frozenset(data.decode().split("\n")) - {""})
+        except UnicodeDecodeError as error:
+            raise BundleCorruptError(f"a vocabulary is not UTF-8: {error}") from error
 
 
 def unknown_words(text: str, vocabulary: Vocabulary) -> int:

@@ -121,8 +121,12 @@ class Strategy:
             raise ValueRangeError(
                 f"kind must be one of {', '.join(get_args(Kind))}, got {self.kind!r}"
             )
+        if not all(type(count) is int for count in (self.rows, self.dim, self.lists, self.probes)):
+            raise ValueRangeError("rows, dim, lists and probes must be integers")
         if self.kind == "ivf" and not 1 <= self.probes <= self.lists:
             raise ValueRangeError(f"probes must lie in [1, {self.lists}], got {self.probes}")
+        if not 0 <= self.exact_below <= 1:
+            raise ValueRangeError(f"exact_below must lie in [0, 1], got {self.exact_below}")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form; :meth:`from_dict` reads it back."""

@@ -1,6 +1,6 @@
 """The gate: a variant's accuracy must not be inferior to the original's.
 
-Why one request is added, and what passes wrongly how often: docs/decisions/0009-gate.md.
+Why one request is added, and what passes wrongly how often: docs/decisions/0007-gate.md.
 """
 
 from __future__ import annotations

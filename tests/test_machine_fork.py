@@ -173,3 +173,32 @@ else:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
     assert b"inherited" not in done.stdout
     assert done.stdout.endswith(b"parent own "), done.stderr
+
+
+def test_a_fork_while_values_are_opened_prepares_all_of_them() -> None:
+    program = """
+import os, sys, threading
+from edgerec.machine.fork import PerProcess
+
+lost, over = [], threading.Event()
+sys.unraisablehook = lambda what: lost.append(what.exc_value)
+sys.setswitchinterval(1e-6)
+
+
+def open_many():
+    while not over.is_set():
+        held = [PerProcess(int) for _ in range(50)]
+
+
+thread = threading.Thread(target=open_many)
+thread.start()
+for _ in range(30):
+    child = os.fork()
+    if child == 0:
+        os._exit(1 if lost else 0)
+    os.waitpid(child, 0)
+over.set()
+thread.join()
+sys.exit(1 if lost else 0)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=120, check=False).returncode == 0

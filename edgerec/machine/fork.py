@@ -56,7 +56,8 @@ class PerProcess(Generic[T]):
         self._lock = threading.Lock()
         self._closed = False
         self._values: tuple[T, ...] = ()
-        self._living.add(self)  # type: ignore[arg-type]
+        with PerProcess._forking:  # a fork that goes through the living must not meet a new one
+            self._living.add(self)  # type: ignore[arg-type]
 
     def get(self) -> T:
         """Return this process's value, building it at the first call.

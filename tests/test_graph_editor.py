@@ -172,3 +172,13 @@ def test_a_large_constant_does_not_hide_shapes() -> None:
     weights = np.zeros((2, 8192), np.float32)
     editor = Editor(graph_of([helper.make_node("MatMul", ["x", "w"], ["y"])], [("w", weights)]))
     assert editor.shape("y") == ("n", 8192)
+
+
+def test_a_graph_of_the_first_files_needs_no_constants_among_its_inputs() -> None:
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    fed = [("x", TensorProto.FLOAT, ["n", 2]), ("w", TensorProto.FLOAT, [2, 2])]
+    old = onnx.load_from_string(graph_of(nodes, [("w", np.eye(2, dtype=np.float32))], fed))
+    old.ir_version = 3
+    editor = Editor(old.SerializeToString())
+    assert editor.inputs == ("x",)
+    assert [value.name for value in onnx.load_from_string(editor.finish()).graph.input] == ["x"]

@@ -16,6 +16,8 @@ from edgerec.graph.shapes import Shape, infer_types, shape_of
 __all__ = ["Editor", "attribute"]
 
 DEFAULT_DOMAINS = ("", "ai.onnx")
+FREE_CONSTANTS = 4
+"""IR version from which a stored constant need not be an input too."""
 
 
 class Editor:
@@ -159,6 +161,7 @@ class Editor:
         """
         self._drop_unread()
         graph = self._model.graph
+        self._model.ir_version = max(self._model.ir_version, FREE_CONSTANTS)
         fed = [value for value in graph.input if value.name in self._inputs]
         del graph.input[:], graph.node[:], graph.initializer[:], graph.value_info[:]
         graph.input.extend(fed)

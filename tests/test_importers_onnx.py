@@ -14,7 +14,7 @@ from onnx import TensorProto
 
 from edgerec.backends.registry import BACKEND_NAMES
 from edgerec.compression.quantization import quantize
-from edgerec.errors import InvalidInput, LimitExceeded, ParityError, SignatureError
+from edgerec.errors import InvalidInput, LimitExceeded, ParityError, ShapeError, SignatureError
 from edgerec.evaluation.inputs import random_inputs
 from edgerec.graph.load import parse_graph
 from edgerec.graph.metadata import read_signature, write_signature
@@ -269,3 +269,33 @@ def test_too_much_of_it_is_refused(split: Path, monkeypatch: pytest.MonkeyPatch)
 def test_an_mlp_of_any_rank_has_parity() -> None:
     model = mlp(0, (8, 4), rank=3)
     assert import_checked(model.graph, signature=model.signature).parity.largest < 1e-5
+
+
+def test_a_table_of_positions_may_be_short() -> None:
+    build = GraphBuilder(np.random.default_rng(0))
+    size = build.node("Squeeze", build.node("Shape", "x", start=0, end=1))
+    ends = (build.constant("zero", np.int64(0)), size, build.constant("one", np.int64(1)))
+    places = build.weights("places", 10, FEATURES)
+    build.node("Add", "x", build.node("Gather", places, build.node("Range", *ends)))
+    build.rename_last("y")
+    shape = ("length", FEATURES)
+    signature = Signature(
+        (Input("x", "user", "dense", "float32", shape),),
+        (Output("y", "embedding", "float32", shape),),
+    )
+    model = build.model("m", signature)
+    found = import_checked(model.graph, signature=signature)
+    assert 1 <= found.parity.requests < 3
+    too_long = {"x": np.zeros((11, FEATURES), np.float32)}
+    with pytest.raises(InvalidInput, match="refuses"):
+        import_model(model.graph, signature=signature, example=too_long)
+
+
+def test_an_example_that_does_not_fit_is_refused() -> None:
+    model = mlp(0, (8,))
+    for example, error in (
+        ({"z": np.zeros((2, FEATURES), np.float32)}, SignatureError),
+        ({"x": np.zeros((2, FEATURES + 1), np.float32)}, ShapeError),
+    ):
+        with pytest.raises(error):
+            import_model(model.graph, signature=model.signature, example=example)

@@ -140,3 +140,23 @@ def test_a_file_that_holds_more_than_tensors_is_refused(tmp_path: Path) -> None:
     ]:
         with pytest.raises(error, match=name):
             load_weights(Tower(), tmp_path / name)
+
+
+def test_examples_may_be_read_only(tower: Any) -> None:
+    example = {"title": np.ones((2, 3), np.int64), "dense": np.ones((2, 3), np.float32)}
+    for array in example.values():
+        array.flags.writeable = False
+    assert import_checked(tower, signature=SIGNATURE, example=example).parity.largest < 1e-5
+
+
+def test_outputs_by_name_are_refused() -> None:
+    class Named(torch.nn.Linear):
+        def forward(self, x: Any) -> Any:
+            return {"y": super().forward(x)}
+
+    signature = Signature(
+        (Input("x", "user", "dense", "float32", ("requests", 4)),),
+        (Output("y", "embedding", "float32", ("requests", 2)),),
+    )
+    with pytest.raises(SignatureError, match="dict"):
+        import_model(Named(4, 2), signature=signature)

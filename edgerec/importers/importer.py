@@ -61,7 +61,8 @@ def import_model(
     name : str, optional
         The model's; by default the file's.
     example : inputs, or sequence of inputs, optional
-        Requests to check parity on, besides random ones.
+        Requests to check parity on, besides random ones. Give one where the model refuses sizes
+        that its signature allows: random ones that it refuses are left out.
     tolerance : float > 0
         Largest difference allowed, relative to the output's largest value (at least 1). At least
         0.05 where the graph itself rounds to uint8.
@@ -69,9 +70,12 @@ def import_model(
     Raises
     ------
     InvalidInput
-        Not a model, or one with external data elsewhere than beside it.
+        Not a model, one with external data elsewhere than beside it, or one that refuses an
+        example.
     SignatureError
         No signature, or one that does not fit.
+    ShapeError, ValueRangeError
+        An example does not fit the signature.
     ParityError
         A backend disagrees with the source; the message names the first node that differs.
     UnsupportedOperator
@@ -107,10 +111,13 @@ def import_checked(
         )
     graph = framework.convert(source, signature, rng)
     model = Model(name or _name_of(source), graph, _signature(graph))
+    for inputs in examples:
+        model.signature.check(inputs)
     parity = check_parity(
         model,
         framework.origin(source, model),
-        [*examples, *_requests(model, rng)],
+        examples,
+        guesses=_requests(model, rng),
         tolerance=max(tolerance, ONE_CODE) if _rounds(model) else tolerance,
     )
     log.info("%s: largest difference to %s %.2g", model.name, parity.source, parity.largest)

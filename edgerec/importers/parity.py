@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from edgerec.backends.registry import BACKEND_NAMES, backend
-from edgerec.errors import BackendError, ParityError, UnsupportedOperator
+from edgerec.errors import BackendError, InvalidInput, ParityError, UnsupportedOperator
 from edgerec.graph.editor import Editor
 from edgerec.graph.exposure import expose
 from edgerec.graph.load import parse_graph
@@ -27,7 +27,7 @@ class Source(Protocol):
     name: str
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """Compute the outputs, by the signature's names."""
+        """Compute the outputs, by the signature's names; InvalidInput where it refuses these."""
         ...
 
 
@@ -70,9 +70,12 @@ class Definition:
             raise UnsupportedOperator(f"ONNX's evaluator: {error}") from error
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """Compute the outputs, by name."""
-        with np.errstate(all="ignore"):  # some operators compute branches that they do not take
-            values = self._evaluator.run(None, dict(inputs))
+        """Compute the outputs, by name; InvalidInput where the definition has no answer."""
+        try:
+            with np.errstate(all="ignore"):  # some operators compute branches they do not take
+                values = self._evaluator.run(None, dict(inputs))
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            raise InvalidInput(f"ONNX's evaluator refuses a request: {error}") from error
         return dict(zip(self._outputs, values, strict=True))
 
 
@@ -90,7 +93,12 @@ class OnBackend:
 
 
 def check_parity(
-    model: Model, source: Source, requests: Sequence[Arrays], *, tolerance: float
+    model: Model,
+    source: Source,
+    requests: Sequence[Arrays],
+    *,
+    guesses: Sequence[Arrays] = (),
+    tolerance: float,
 ) -> Parity:
     """Run ``source`` and the model on every backend, and compare.
 
@@ -99,18 +107,22 @@ def check_parity(
     model : Model
     source : Source
     requests : sequence of inputs
-        At least one.
+    guesses : sequence of inputs
+        Requests that nobody vouches for: those that the source refuses are left out, such as a
+        sequence that is longer than its table of positions.
     tolerance : float > 0
         Largest relative difference allowed; see :func:`difference`.
 
     Raises
     ------
+    InvalidInput
+        The source refuses one of ``requests``, or all there are.
     ParityError
         A backend differs by more; the message names the first node that does.
     UnsupportedOperator
         No backend runs the model.
     """
-    wanted = [source.run(inputs) for inputs in requests]
+    requests, wanted = _answered(source, requests, guesses)
     differences: dict[str, float] = {}
     unsupported: dict[str, str] = {}
     for name in BACKEND_NAMES:
@@ -147,6 +159,22 @@ def _difference(wanted: NDArray[Any], found: NDArray[Any]) -> float:
     want, have = wanted[finite].astype(np.float64), found[finite].astype(np.float64)
     largest = float(np.abs(want).max(initial=1.0))
     return float(np.abs(want - have).max(initial=0.0)) / largest
+
+
+def _answered(
+    source: Source, requests: Sequence[Arrays], guesses: Sequence[Arrays]
+) -> tuple[list[Arrays], list[dict[str, NDArray[Any]]]]:
+    """Requests and what the source makes of them, without guesses that it refuses."""
+    pairs = [(inputs, source.run(inputs)) for inputs in requests]
+    refusal = InvalidInput("no requests to compare on")
+    for inputs in guesses:
+        try:
+            pairs.append((inputs, source.run(inputs)))
+        except InvalidInput as error:
+            refusal = error
+    if not pairs:
+        raise refusal
+    return [inputs for inputs, _ in pairs], [outputs for _, outputs in pairs]
 
 
 def _run(name: str, model: Model, requests: Sequence[Arrays]) -> list[dict[str, NDArray[Any]]]:

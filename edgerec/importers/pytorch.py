@@ -78,16 +78,32 @@ class TorchSource:
         self._signature = signature
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """Compute the outputs, by the signature's names."""
+        """Compute the outputs, by the signature's names.
+
+        Raises
+        ------
+        InvalidInput
+            The module refuses the inputs.
+        SignatureError
+            It gives other things than the signature's outputs.
+        """
         torch = _torch()
         _, arguments = _arguments(self._source, self._signature, inputs)
         with _evaluating(self._source), torch.no_grad():
             call = self._source.module() if _is_program(self._source) else self._source
-            found = call(*arguments)
+            try:
+                found = call(*arguments)
+            except (IndexError, RuntimeError, TypeError, ValueError) as error:
+                raise InvalidInput(f"the module refuses a request: {_first_line(error)}") from error
         values = found if isinstance(found, tuple | list) else (found,)
         outputs = self._signature.outputs
         if len(values) != len(outputs):
             raise SignatureError(f"the module gives {len(values)} outputs, not {len(outputs)}")
+        for value in values:
+            if not isinstance(value, torch.Tensor):
+                raise SignatureError(
+                    f"the module gives a {type(value).__name__}, not a tensor or a tuple of tensors"
+                )
         return {out.name: value.numpy() for out, value in zip(outputs, values, strict=True)}
 
 
@@ -138,7 +154,8 @@ def _arguments(
     taken = _parameters(source)
     if set(taken) == set(names):
         names = taken
-    return names, tuple(torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in names)
+    # Copies: torch warns of memory that it may not write to.
+    return names, tuple(torch.from_numpy(np.array(inputs[name], order="C")) for name in names)
 
 
 def _parameters(source: Any) -> tuple[str, ...]:

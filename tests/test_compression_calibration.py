@@ -131,3 +131,18 @@ def test_percentiles_out_of_range_are_refused(percentile: float) -> None:
 def test_no_requests_are_refused() -> None:
     with pytest.raises(ValueRangeError, match="at least one request"):
         calibrate(tower(0), ["dense"], [])
+
+
+def test_no_values_count_for_nothing() -> None:
+    histogram = Histogram()
+    histogram.add(np.zeros((0, 3), np.float32))
+    assert histogram.range() == histogram.range(99.0) == Range(0.0, 0.0)
+
+
+def test_values_up_to_the_largest_float_are_counted() -> None:
+    histogram = Histogram()
+    largest = float(np.finfo(np.float32).max)
+    for value in (largest * 0.4, largest, -largest):
+        histogram.add(np.full(100, value, np.float32))
+    assert histogram.range(100.0) == Range(-largest, largest)
+    assert histogram.range(99.0) == Range(-largest, largest)

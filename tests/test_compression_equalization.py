@@ -18,8 +18,9 @@ from edgerec.evaluation.inputs import random_inputs
 from edgerec.graph.editor import Editor
 from edgerec.values.model import Model
 from edgerec.values.plan import Precision
+from edgerec.values.signature import Input, Output, Signature
 from tests.oracles.compression import evaluate
-from tests.strategies.graphs import few, mlp, mlps
+from tests.strategies.graphs import FEATURES, GraphBuilder, few, mlp, mlps
 
 
 def requests(model: Model, loud: tuple[int, ...] = (), count: int = 12) -> list[Any]:
@@ -114,3 +115,22 @@ def test_what_was_never_seen_or_never_counts_does_no_harm() -> None:
     assert (
         choose_scales(Channels(np.zeros(3), np.zeros(3), np.zeros(3), 5), weights[:3], 63) is None
     )
+
+
+def test_a_product_that_also_adds_its_input_keeps_it() -> None:
+    rng = np.random.default_rng(0)
+    build = GraphBuilder(rng)
+    loud = np.where(np.arange(FEATURES) < 3, 1.0, 1000.0).astype(np.float32)
+    first = build.weights("first", FEATURES, FEATURES)
+    build.constants[first] *= loud
+    bent = build.node("Relu", build.node("MatMul", "x", first))
+    build.node("Gemm", bent, build.weights("second", FEATURES, FEATURES), bent)
+    build.rename_last("y0")
+    source = Input("x", "item", "dense", "float32", ("candidates", FEATURES))
+    shape = ("candidates", FEATURES)
+    model = build.model("m", Signature((source,), (Output("y0", "embedding", "float32", shape),)))
+    calibration = requests(model)
+    even = equalized(model, calibration)
+    assert even.graph != Editor(model.graph).finish()
+    before, after = (evaluate(m.graph, calibration[0])["y0"] for m in (model, even))
+    np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-2)

@@ -19,8 +19,8 @@ from edgerec.evaluation.inputs import random_inputs
 from edgerec.graph.ids import table_rows
 from edgerec.graph.widths import find_widths
 from edgerec.values.model import Model
-from edgerec.values.signature import Signature
-from tests.strategies.graphs import few, mlp, mlps, tower
+from edgerec.values.signature import Input, Output, Signature
+from tests.strategies.graphs import FEATURES, GraphBuilder, few, mlp, mlps, tower
 
 
 def requests(model: Model, count: int = 24, candidates: int = 6, seed: int = 0) -> list[Any]:
@@ -176,3 +176,26 @@ def test_no_requests_and_another_models_sensitivity_are_refused() -> None:
     other = sensitivity(mlp(1, (8,)), requests(model))
     with pytest.raises(ValueRangeError, match="another model"):
         prune(model, requests(model), keep=0.5, sensitivity=other)
+
+
+def test_outputs_of_any_length_are_compared() -> None:
+    build = GraphBuilder(np.random.default_rng(0))
+    hidden = build.node("Relu", build.linear("x", FEATURES, 32, "gemm"))
+    build.node("Transpose", build.linear(hidden, 32, 1, "gemm"), perm=[1, 0])
+    build.rename_last("score")
+    build.node("MatMul", "z", build.weights("v", FEATURES, 2))
+    build.rename_last("vector")
+    inputs = (
+        Input("x", "item", "dense", "float32", ("candidates", FEATURES)),
+        Input("z", "user", "dense", "float32", ("steps", FEATURES)),
+    )
+    outputs = (
+        Output("score", "score", "float32", (1, "candidates")),
+        Output("vector", "embedding", "float32", ("steps", 2)),
+    )
+    model = build.model("m", Signature(inputs, outputs))
+    rng = np.random.default_rng(1)
+    shapes = [{"candidates": 3 + n % 3, "steps": 1 + n % 5} for n in range(24)]
+    calibration = [random_inputs(model.signature, rng=rng, sizes=sizes) for sizes in shapes]
+    report = prune(model, calibration, keep=0.5).report
+    assert 0.0 < report.error <= report.plain_error

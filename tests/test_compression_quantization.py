@@ -367,3 +367,46 @@ def test_arguments_out_of_range_are_refused() -> None:
         quantize(model, requests(model), precision=Precision.INT8, backend="paper")
     with pytest.raises(ValueRangeError, match="request"):
         quantize(model, [], precision=Precision.INT8)
+
+
+@pytest.mark.parametrize("precision", [Precision.INT8, Precision.INT8_ALL])
+def test_another_reader_may_stand_before_the_product(precision: Precision) -> None:
+    build = GraphBuilder(np.random.default_rng(0))
+    bent = build.node("Relu", "x")
+    plain = build.node("MatMul", "x", build.weights("w", FEATURES, 40))
+    build.node("Add", build.node("MatMul", bent, "w"), plain)
+    build.rename_last("y0")
+    model = build.model("m", one_layer(40))
+    calibration = requests(model)
+    rounded = quantize(model, calibration, precision=precision)
+    before, after = (run(m, "onnxruntime", calibration[0])["y0"] for m in (model, rounded))
+    assert np.abs(after - before).max() < 0.1 * np.abs(before).max()
+
+
+def test_a_vector_that_is_called_like_a_bias_is_none() -> None:
+    build = GraphBuilder(np.random.default_rng(0))
+    product = build.node("MatMul", "x", build.weights("w", FEATURES, 40))
+    vector = build.constant(f"{build.nodes[-1].name}.bias", np.full(40, 9.0, np.float32))
+    build.node("Mul", build.node("Add", product, vector), build.node("Sigmoid", product))
+    build.rename_last("y0")
+    model = build.model("m", one_layer(40))
+    calibration = requests(model)
+    rounded = quantize(model, calibration, precision=Precision.INT8)
+    before, after = (run(m, "onnxruntime", calibration[0])["y0"] for m in (model, rounded))
+    assert np.abs(after - before).max() < 0.1 * np.abs(before).max()
+
+
+def test_blocks_of_zeros_add_nothing() -> None:
+    build = GraphBuilder(np.random.default_rng(0))
+    build.node("MatMul", "x", build.constant("w", np.zeros((FEATURES, 40), np.float32)))
+    build.rename_last("y0")
+    model = build.model("m", one_layer(40))
+    rounded = quantize(model, [], precision=Precision.WEIGHT_INT8)
+    for inputs in requests(model):
+        assert not run(rounded, "onnxruntime", inputs)["y0"].any()
+
+
+def one_layer(outputs: int) -> Signature:
+    source = Input("x", "item", "dense", "float32", ("candidates", FEATURES))
+    made = Output("y0", "embedding", "float32", ("candidates", outputs))
+    return Signature((source,), (made,))

@@ -62,13 +62,14 @@ class Histogram:
         ValueRangeError
             One is NaN or infinite.
         """
-        low, high = float(values.min()), float(values.max())
+        low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
         if not np.isfinite(low) or not np.isfinite(high):
             raise ValueRangeError("an activation is NaN or infinite on the calibration requests")
         self.low, self.high = min(self.low, low), max(self.high, high)
         self._widen(max(-low, high))
         if self._reach:
-            shares = values.reshape(-1) / self._reach  # in [-1, 1], however small the values are
+            # in [-1, 1], however small the values are
+            shares = values.reshape(-1).astype(np.float64) / self._reach
             places = ((shares + 1) * (BINS / 2)).astype(np.int64)
             np.minimum(places, BINS - 1, out=places)  # the largest value closes the last bin
             self._counts += np.bincount(places, minlength=BINS)

@@ -166,8 +166,11 @@ def _equalize(editor: Editor, tensor: str, reading: set[str], seen: Channels, li
 
 def _layer_before(editor: Editor, tensor: str, reading: Iterable[str]) -> tuple[Cut, ...]:
     """Find the weights and bias that make ``tensor``, if only ``reading`` would notice a change."""
-    if tensor in editor.outputs or {n.name for n in editor.readers(tensor)} != set(reading):
+    readers = editor.readers(tensor)
+    if tensor in editor.outputs or {reader.name for reader in readers} != set(reading):
         return ()
+    if any(tensor in reader.input[1:] for reader in readers):
+        return ()  # a Gemm that adds what it multiplies
     bend = editor.maker(tensor)
     if bend is None or bend.op_type not in HOMOGENEOUS:
         return ()

@@ -50,7 +50,7 @@ def round_everything(editor: Editor, ranges: Mapping[str, Range]) -> tuple[str, 
         if node.op_type in ROUNDED and node.name not in touched:
             for place, name in enumerate(node.input):
                 if name in ranges:
-                    editor.set_input(node, place, rounding.of(name, node))
+                    editor.set_input(node, place, rounding.of(name))
                 else:
                     _round_stored(editor, node, place)
             touched.append(node.name)

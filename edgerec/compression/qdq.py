@@ -54,11 +54,15 @@ class Rounding:
         self._ranges = ranges
         self._made: dict[str, str] = {}
 
-    def of(self, tensor: str, reader: NodeProto) -> str:
-        """Name the rounded form of ``tensor``; its nodes are put before the first reader."""
+    def of(self, tensor: str) -> str:
+        """Name the rounded form of ``tensor``; its nodes are put before the first reader.
+
+        At the first call something must read ``tensor``.
+        """
         if tensor not in self._made:
             rounded = self._editor.fresh(f"{tensor}.rounded")
-            self._editor.insert(self.nodes(tensor, tensor, rounded), before=reader)
+            first = self._editor.readers(tensor)[0]
+            self._editor.insert(self.nodes(tensor, tensor, rounded), before=first)
             self._made[tensor] = rounded
         return self._made[tensor]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,34 +107,39 @@ class Probe:
         self._outputs = model.signature.outputs
         self._requests = list(requests)[:: -(-len(requests) // MEASURED)]
         self._wanted = [self._rows(found) for found in observe(model, (), self._requests)]
-        rows = np.concatenate(self._wanted)
-        spread = float(np.square(rows - rows.mean(axis=0)).sum())
-        energy = float(np.square(rows).sum())
+        outputs = [np.concatenate(parts) for parts in zip(*self._wanted, strict=True)]
+        spread = sum(float(np.square(rows - rows.mean(axis=0)).sum()) for rows in outputs)
+        energy = sum(float(np.square(rows).sum()) for rows in outputs)
         self._scale = spread if spread > 1e-12 * energy else energy or 1.0
 
     def perturbation(self, other: Model) -> float:
-        """Root mean square difference of the outputs, relative to their spread over all rows."""
+        """Root mean square difference of the outputs, relative to their spread over all rows.
+
+        All outputs count by their sum of squares.
+        """
         lost = sum(float(np.square(want - have).sum()) for want, have in self._pairs(other))
         return float(np.sqrt(lost / self._scale))
 
     def largest(self, other: Model) -> float:
         """Largest difference of one value, relative to the largest value."""
         worst = max(float(np.abs(want - have).max()) for want, have in self._pairs(other))
-        return worst / (max(float(np.abs(want).max()) for want in self._wanted) or 1.0)
+        largest = max(float(np.abs(want).max()) for parts in self._wanted for want in parts)
+        return worst / (largest or 1.0)
 
     def _pairs(self, other: Model) -> Iterator[tuple[Matrix, Matrix]]:
-        found = (self._rows(found) for found in observe(other, (), self._requests))
-        return zip(self._wanted, found, strict=True)
+        for wanted, found in zip(self._wanted, observe(other, (), self._requests), strict=True):
+            yield from zip(wanted, self._rows(found), strict=True)
 
-    def _rows(self, found: Arrays) -> Matrix:
-        """All outputs of a request side by side, one row a row of the request."""
-        columns = [_centred(output, np.asarray(found[output.name])) for output in self._outputs]
-        rows = max(len(column) for column in columns)
-        return np.hstack([np.broadcast_to(c, (rows, c.shape[1])) for c in columns])
+    def _rows(self, found: Arrays) -> list[Matrix]:
+        """Each output of a request."""
+        return [_centred(output, np.asarray(found[output.name])) for output in self._outputs]
 
 
 def _centred(output: Output, values: Array) -> Matrix:
-    flat = values.reshape(len(values) if values.ndim else 1, -1).astype(np.float64)
+    """Rows of the output's fixed last dimensions; what is free makes rows, however many."""
+    free = [axis for axis, size in enumerate(output.shape) if isinstance(size, str)]
+    columns = prod(values.shape[(free[-1] if free else 0) + 1 :])
+    flat = values.reshape(-1, columns).astype(np.float64)
     if output.meaning is Meaning.EMBEDDING or len(flat) == 1:
         return flat
     return np.asarray(flat - flat.mean(axis=0))

@@ -82,7 +82,7 @@ def round_products(
     nodes = {node.name: node for node in editor.nodes}
     for product in products:
         node = nodes[product.node]
-        left = rounding.of(product.tensor, node)
+        left = rounding.of(product.tensor)
         if product.rank == 2:
             _round_matrix(editor, nodes, node, left, rounding.scale(product.tensor), limit, axis)
         else:
@@ -134,7 +134,7 @@ def _round_matrix(
     cut, output = bias_of(editor, node)
     weights = _weights(editor, node)
     bias_name = f"{node.name}.bias" if cut is None else nodes[cut.node].input[cut.place]
-    bias = editor.constant(bias_name)
+    bias = None if cut is None else editor.constant(bias_name)
     added = node.input[2] if bias is None and len(node.input) > 2 else ""
     if bias is None:
         bias = np.zeros(weights.shape[1], np.float32)

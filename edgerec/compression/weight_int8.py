@@ -57,11 +57,15 @@ def _blocked(editor: Editor, node: NodeProto, weights: NDArray[np.float32]) -> l
     blocks = -(-inputs // BLOCK)
     padded = np.zeros((outputs, blocks * BLOCK), np.float32)
     padded[:, :inputs] = weights
-    codes = encode(padded.reshape(outputs * blocks, BLOCK), LIMIT, axis=0)
+    flat = padded.reshape(outputs * blocks, BLOCK)
+    codes = encode(flat, LIMIT, axis=0)
+    # The engine takes codes and their middle apart and subtracts in float32: what is left of a
+    # block of zeros must not be multiplied by 1.
+    scales = np.where(flat.any(axis=1), codes.scales, np.float32(0))
     packed = (codes.codes.astype(np.int16) + 128).astype(np.uint8).reshape(outputs, blocks, BLOCK)
     names = [
         editor.store(f"{node.input[1]}.codes", packed),
-        editor.store(f"{node.input[1]}.scales", codes.scales),
+        editor.store(f"{node.input[1]}.scales", scales),
     ]
     addend = node.input[2] if len(node.input) > 2 else ""
     product = editor.fresh(f"{node.output[0]}.product") if addend else node.output[0]

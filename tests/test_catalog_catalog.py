@@ -164,6 +164,22 @@ def test_a_vector_has_dimensions() -> None:
             Catalog(items_of("a"), np.zeros((1, dim), np.float32))
 
 
+@pytest.mark.parametrize("value", [1.1e16, -3e38, np.inf, -np.inf, np.nan])
+def test_a_vector_that_would_overflow_products_is_refused(catalog: Catalog, value: float) -> None:
+    vectors = vectors_of(3)
+    vectors[1, 2] = value
+    with pytest.raises(ValueRangeError, match=r"vectors\[1\]"):
+        catalog.upsert(items_of(*"xyz"), vectors)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_float16_vector_is_finite(value: float) -> None:
+    vectors = vectors_of(2, dtype="float16")
+    vectors[0, 0] = value
+    with pytest.raises(ValueRangeError, match=r"vectors\[0\]"):
+        Catalog(items_of(*"ab"), vectors)
+
+
 def test_float16_originals_stay_float16() -> None:
     catalog = Catalog(items_of("a"), vectors_of(1, dtype="float16"))
     catalog.upsert(items_of("b"), vectors_of(1))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgerec.catalog.vectors import LARGEST, MAX_DIM
 from edgerec.retrieval.exact import ExactIndex
 from edgerec.retrieval.index import shortlist_size
 from tests.contracts.indexes import DIM, eligible_of, pairs, snapshot_of
@@ -68,3 +69,10 @@ def test_it_needs_no_faiss() -> None:
         "assert 'faiss' not in sys.modules, 'faiss was imported'\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_the_largest_numbers_do_not_overflow() -> None:
+    largest = np.full((2, MAX_DIM), LARGEST, np.float32)
+    hits = ExactIndex(snapshot_of(largest).segments).search(largest[0], 2)
+    assert hits.rows.tolist() == [0, 1]
+    assert np.isfinite(hits.scores).all()

@@ -46,7 +46,7 @@ class Catalog:
     Raises
     ------
     ValueRangeError
-        There are no items, or a vector is not finite.
+        There are no items, or a vector holds NaN or a number beyond ±1e16.
     ShapeError
         The vectors do not fit the items.
     """

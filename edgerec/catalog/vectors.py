@@ -12,9 +12,10 @@ from edgerec.catalog.versions import Tail, tail_like
 from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
 from edgerec.kernels.quantize import quantize_rows
 
-__all__ = ["Segment", "Vectors", "check_vectors"]
+__all__ = ["LARGEST", "Segment", "Vectors", "check_vectors"]
 
 MAX_DIM = 4096
+LARGEST = 1e16  # the inner product of two vectors of such numbers is finite in float32
 Originals = NDArray[np.float32] | NDArray[np.float16]
 
 
@@ -112,7 +113,8 @@ def check_vectors(
     ShapeError
         Not a (rows, dim) array of float32 or float16.
     ValueRangeError
-        NaN, infinity, or too large for float16 where the originals are kept as that.
+        NaN, a number beyond ±1e16, or too large for float16 where the originals are kept as that.
+        One such vector would make searches fail that have nothing else to do with it.
     LimitExceeded
         dim above 4096.
     """
@@ -127,9 +129,11 @@ def check_vectors(
         raise LimitExceeded(f"vectors must have 1 to {MAX_DIM} dimensions, got {vectors.shape[1]}")
     with np.errstate(over="ignore"):  # becomes infinity, which is refused next
         kept = np.ascontiguousarray(vectors, dtype or vectors.dtype)
-    finite = np.isfinite(kept).all(axis=1)
-    if not finite.all():
+    largest = np.maximum(kept.max(axis=1), -kept.min(axis=1)).astype(np.float32)
+    fits = largest <= LARGEST  # not so for NaN
+    if not fits.all():
         raise ValueRangeError(
-            f"vectors[{int(finite.argmin())}] holds NaN, infinity or a value beyond {kept.dtype}"
+            f"vectors[{int(fits.argmin())}] holds NaN or a value beyond {kept.dtype} or "
+            f"±{LARGEST:g}"
         )
     return kept

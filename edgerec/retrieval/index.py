@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgerec.catalog.bitmaps import Eligible, size_bytes
+from edgerec.catalog.vectors import LARGEST
 from edgerec.errors import ShapeError, ValueRangeError
 
 __all__ = [
@@ -57,7 +58,7 @@ class Index(Protocol):
 
         Parameters
         ----------
-        query : (dim,) float32, finite
+        query : (dim,) float32 in [-1e16, 1e16]
         k : int in [1, 10000]
         eligible : Eligible, optional
             The rows that may be returned; every row without it.
@@ -73,7 +74,8 @@ class Index(Protocol):
         ShapeError
             The query has another length or dtype, or ``eligible`` is of another snapshot.
         ValueRangeError
-            k is not an integer in [1, 10000], or the query holds NaN or infinity.
+            k is not an integer in [1, 10000], or the query holds NaN or a number
+            beyond ±1e16.
         """
 
 
@@ -93,8 +95,8 @@ def check_query(query: object, dim: int) -> Query:
             else type(query).__name__
         )
         raise ShapeError(f"a query must be float32 of shape ({dim},), got {found}")
-    if not np.isfinite(query).all():
-        raise ValueRangeError("a query must be finite, but it holds NaN or infinity")
+    if not (np.abs(query) <= LARGEST).all():  # nor is NaN
+        raise ValueRangeError(f"a query must lie within ±{LARGEST:g}, got NaN or a number beyond")
     return np.ascontiguousarray(query)
 
 

@@ -92,7 +92,7 @@ class Retriever:
         ----------
         snapshot : Snapshot
             Of this retriever's catalogue.
-        query : (dim,) float32, finite
+        query : (dim,) float32 in [-1e16, 1e16]
         k : int in [1, 10000]
         eligible : Eligible, optional
             From ``snapshot.eligible``; all live rows without it.

@@ -161,6 +161,7 @@ def test_k_is_bounded(make: Make, k: Any) -> None:
         (None, ShapeError),
         (np.full(DIM, np.nan, np.float32), ValueRangeError),
         (np.full(DIM, -np.inf, np.float32), ValueRangeError),
+        (np.full(DIM, 1.1e16, np.float32), ValueRangeError),
     ],
 )
 def test_a_query_must_fit(make: Make, query: Any, error: type[InvalidInput]) -> None:

@@ -112,7 +112,8 @@ def sasrec_figures(
         "contenders": {name: contender.to_dict() for name, contender in measured.items()},
         "plan": plan.to_dict(),
     }
-    return figures_of(dim, measured, chosen), details
+    minutes = Figure(f"SASRec d={dim} training, when it ran", record["seconds"] / 60, "min")
+    return [minutes, *figures_of(dim, measured, chosen)], details
 
 
 def peers_of(encoder: Encoder) -> dict[str, Answer]:

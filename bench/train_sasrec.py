@@ -14,10 +14,12 @@ import json
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,7 +126,7 @@ def pad(histories: list[Items]) -> torch.Tensor:
 
 def trained(
     sequences: Sequences, dim: int, *, chosen: Recipe | None = None, threads: int = 1
-) -> tuple[SASRec, dict[str, object]]:
+) -> tuple[SASRec, dict[str, Any]]:
     """Give the trained model and its record, from the cache or trained now.
 
     An interrupted training goes on where it stopped.
@@ -146,9 +148,7 @@ def trained(
     return model.eval(), json.loads(record.read_text())
 
 
-def _train(
-    model: SASRec, sequences: Sequences, chosen: Recipe, checkpoint: Path
-) -> dict[str, object]:
+def _train(model: SASRec, sequences: Sequences, chosen: Recipe, checkpoint: Path) -> dict[str, Any]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(chosen.training.seed)
         model.load_state_dict(SASRec(chosen.model).state_dict())
@@ -158,12 +158,14 @@ def _train(
         max_length=chosen.model.max_length,
         positions=chosen.positions,
     )
+    before = time.process_time()
     outcome = train(model, task, chosen.training, checkpoint=checkpoint, progress=_print)
     return {
         "validation_ndcg@10": outcome.best.score,
         "best_epoch": outcome.best.number,
         "epochs": len(outcome.epochs),
-        "seconds": round(outcome.epochs[-1].seconds, 1),
+        "seconds": round(outcome.epochs[-1].seconds),
+        "cpu_seconds": round(time.process_time() - before),
         "trained": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -65,3 +65,11 @@ def test_text_values_out_of_range(change: dict[str, Any]) -> None:
 def test_not_a_spec(data: dict[str, object]) -> None:
     with pytest.raises(RecipeError, match="feature spec"):
         FeatureSpec.from_dict(data)
+
+
+def test_texts_of_another_unicode_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    data = FeatureSpec(("a",)).to_dict()
+    FeatureSpec.from_dict(data)
+    assert not caplog.records
+    FeatureSpec.from_dict({**data, "text": {**data["text"], "unicode": "3.2.0"}})
+    assert "Unicode 3.2.0" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,6 +13,7 @@ from edgerec.errors import RecipeError, ValueRangeError
 __all__ = ["FeatureSpec", "TextSpec"]
 
 LARGEST = 2**31 - 1
+log = logging.getLogger("edgerec.features")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,9 @@ class FeatureSpec:
     def from_dict(cls, data: Mapping[str, Any]) -> FeatureSpec:
         """Read what :meth:`to_dict` wrote.
 
+        A warning is logged where this Python normalises texts by another version of Unicode: few
+        of them differ, but those get other ids than in training.
+
         Raises
         ------
         RecipeError
@@ -87,9 +92,16 @@ class FeatureSpec:
             A setting lies outside its range, or has another type.
         """
         try:
-            return cls(**{**data, "text": TextSpec(**data["text"])})
+            spec = cls(**{**data, "text": TextSpec(**data["text"])})
         except (KeyError, TypeError) as error:
             raise RecipeError(f"not a feature spec: {error}") from error
+        if spec.text.unicode != unicodedata.unidata_version:
+            log.warning(
+                "texts were normalised by Unicode %s in training, here by %s: build again",
+                spec.text.unicode,
+                unicodedata.unidata_version,
+            )
+        return spec
 
 
 def _at_least(name: str, value: object, least: int) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from edgerec.bundle.reader import open_bundle
 from edgerec.bundle.store import Store
-from edgerec.errors import BundleCorruptError, BundleNotFound
+from edgerec.errors import BundleCorruptError, BundleError, BundleNotFound
 from tests.oracles.bundles import tree
 from tests.strategies.bundles import Content
 
@@ -304,3 +304,12 @@ def test_serving_needs_neither_the_right_to_write_nor_a_home(
     if os.getuid() != 0:  # or the directory could not be removed
         for found in [*public_directory.rglob("*")]:
             found.chmod(0o755)
+
+
+def test_a_root_that_is_no_directory_is_named(tmp_path: Path) -> None:
+    Content({"a": b"1"}, {}).write(tmp_path / "x.bundle")
+    (tmp_path / "file").write_text("not a store")
+    store = Store(tmp_path / "file")
+    for use in (store.current, store.history, lambda: store.publish(tmp_path / "x.bundle")):
+        with pytest.raises(BundleError, match="file"):
+            use()

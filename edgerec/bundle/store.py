@@ -52,10 +52,10 @@ class Store:
         Raises
         ------
         BundleError
-            As :func:`open_bundle`; the store stays as it was.
+            As :func:`open_bundle`, or the store cannot be made; it stays as it was.
         """
         with open_bundle(bundle, progress=progress) as source:
-            self._versions.mkdir(parents=True, exist_ok=True)
+            self._make_room()
             with self._lock():
                 for leftover in self._versions.glob(".*"):  # of a publisher that was killed
                     shutil.rmtree(leftover)
@@ -90,6 +90,8 @@ class Store:
                 text = file.read(MAX_CURRENT_BYTES + 1)
         except FileNotFoundError:
             return ()
+        except OSError as error:
+            raise BundleError(f"cannot read {path}: {error.strerror}") from error
         lines = text.decode("ascii", "replace").split("\n")
         if not all(map(DIGEST.fullmatch, lines[:-1])) or lines[-1] or not lines[:-1]:
             raise BundleCorruptError(f"{path}: not a list of versions: remove it, then publish")
@@ -134,6 +136,12 @@ class Store:
     @property
     def _versions(self) -> Path:
         return self.root / VERSIONS
+
+    def _make_room(self) -> None:
+        try:
+            self._versions.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BundleError(f"cannot make a store at {self.root}: {error.strerror}") from error
 
     def _find(self, prefix: str) -> str:
         found = [version for version in self.versions() if version.startswith(prefix)]

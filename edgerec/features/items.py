@@ -51,7 +51,10 @@ def item_inputs(spec: FeatureSpec, items: Items) -> dict[str, NDArray[Any]]:
 
 
 def item_dense(spec: FeatureSpec, items: Items) -> NDArray[np.float32]:
-    """Return number attributes as they are, (n, m) float32: models standardise them."""
+    """Return number attributes as they are, (n, m) float32: models standardise them.
+
+    Numbers that :func:`check_numbers` would refuse become infinite.
+    """
     columns = []
     for name in spec.dense:
         column = _column(items, name)

@@ -18,16 +18,16 @@ PAIR_FEATURES = (
     "nearest",
     "likeness",
     "category_share",
-    "category_recent",
+    "category_latest",
     "brand_share",
     "price_gap",
 )
 """Columns of :func:`pair_features`: inner product with the user's vector; with the query's; largest
 inner product with an item of the history; mean one with those of the same category; share of the
-history in the item's category; the same of the last four; share of the item's brand; log price
-minus the mean log price of the history in that category. 0 where there is nothing to compare."""
+history in the item's category; 1 if the last item is in it, else 0; share of the item's brand; log
+price minus the mean log price of the history in that category. 0 where there is nothing to compare.
+"""
 
-RECENT = 4
 Vectors = NDArray[np.float32]
 Ids = NDArray[np.integer]
 
@@ -129,7 +129,7 @@ def _compare(
             products.max(axis=1),
             (products * same).sum(axis=1) / count,
             same.mean(axis=1),
-            same[:, -RECENT:].mean(axis=1),
+            same[:, -1],
             (brands[:, None] == history.brands).mean(axis=1, dtype=np.float32),
             np.where(known, gap, 0),
         ],

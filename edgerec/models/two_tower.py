@@ -72,7 +72,7 @@ class TowerSettings:
 
 
 class TextEncoder(nn.Module):
-    """Mean of the embeddings of a text's words and trigrams."""
+    """Sum of the embeddings of a text's words and trigrams, over the root of their number."""
 
     def __init__(self, settings: TowerSettings) -> None:
         super().__init__()
@@ -81,8 +81,8 @@ class TextEncoder(nn.Module):
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """(n, length) int64, 0 pads and its embedding is 0 -> (n, text_width) float32."""
         count = (ids > 0).float().sum(dim=1, keepdim=True).clamp(min=1)
-        mean: torch.Tensor = self.table(ids).sum(dim=1) / count
-        return mean
+        scaled: torch.Tensor = self.table(ids).sum(dim=1) / torch.sqrt(count)
+        return scaled
 
 
 class ItemTower(nn.Module):
@@ -117,14 +117,16 @@ class ItemTower(nn.Module):
 class UserTower(nn.Module):
     """Histories to vectors of length 1.
 
-    Each item passes one layer alone; the mean of what comes out, and two means that forget what
-    lies further back, pass the others.
+    A shopper is near the items of the history: their mean, and two means that forget what lies
+    further back, each with a weight. What the layers add is learned from the same three means
+    of what one layer makes of each item.
     """
 
     def __init__(self, settings: TowerSettings) -> None:
         super().__init__()
         self.memory = nn.Linear(settings.dim, settings.memory)
         self.decay = nn.Parameter(torch.tensor(DECAYS).log())
+        self.nearness = nn.Parameter(torch.ones(1 + len(DECAYS), 1))
         pooled = (1 + len(DECAYS)) * settings.memory
         self.layers = perceptron(pooled, settings.hidden, settings.dim)
 
@@ -136,8 +138,9 @@ class UserTower(nn.Module):
         weights = torch.cat([torch.ones_like(there).unsqueeze(1), recent], dim=1)
         weights = weights * there.unsqueeze(1)
         weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=SMALLEST_NORM)
+        near = (torch.matmul(weights, history) * self.nearness).sum(dim=1)
         pooled = torch.matmul(weights, torch.relu(self.memory(history)))
-        return unit(self.layers(pooled.flatten(start_dim=1)))
+        return unit(near + self.layers(pooled.flatten(start_dim=1)))
 
 
 class QueryTower(nn.Module):

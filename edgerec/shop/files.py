@@ -6,9 +6,11 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
+from edgerec.features.spec import FeatureSpec
+from edgerec.recipe.recipe import read_recipe
 from edgerec.shop import data
 
-__all__ = ["MODELS", "shipped_model", "write_shop"]
+__all__ = ["MODELS", "feature_spec", "shipped_model", "write_shop"]
 
 MODELS = ("item_tower", "user_tower", "query_tower", "ranker")
 PACKAGE = resources.files("edgerec.shop")
@@ -27,6 +29,11 @@ def write_shop(directory: Path, progress: Callable[[str], None] | None = None) -
         (directory / "models" / f"{name}.onnx").write_bytes(shipped_model(name))
     recipe = (PACKAGE / "shop.toml").read_bytes()
     (directory / "shop.toml").write_bytes(recipe)
+
+
+def feature_spec() -> FeatureSpec:
+    """Read the shop's features from its recipe."""
+    return read_recipe(Path(__file__).with_name("shop.toml")).features
 
 
 def shipped_model(name: str) -> bytes:

@@ -13,11 +13,11 @@ from edgerec.shop.words import Words
 
 __all__ = ["NEEDS", "Shoppers", "make_shoppers"]
 
-NEEDS = (44, 24, 14, 11, 7)
+NEEDS = (46, 27, 17, 10)
 """How often a shopper looks for each of the liked categories, in percent."""
 
-CATEGORIES_OF_DEPARTMENT = (3, 2)
-LIKED_BRANDS, LIKED_STYLES, LIKED_MATERIALS = 3, 2, 2
+CATEGORIES_OF_DEPARTMENT = (3, 1)
+LIKED_BRANDS, LIKED_STYLES, LIKED_MATERIALS = 2, 2, 2
 Ints = NDArray[np.int64]
 
 
@@ -29,10 +29,10 @@ class Shoppers:
     ----------
     departments : (n, 2) int64
         The department that a shopper likes most, and another one.
-    categories : (n, 5) int64
-        Liked categories, looked for as :data:`NEEDS` says: three of the first department, two of
+    categories : (n, 4) int64
+        Liked categories, looked for as :data:`NEEDS` says: three of the first department, one of
         the second.
-    brands : (n, 2, 3), styles : (n, 2, 2), materials : (n, 2, 2) int64
+    brands, styles, materials : (n, 2, 2) int64
         What a shopper likes in each of the two departments, most liked first.
     tier : (n,) int64 in [0, TIERS)
         Price tier that suits.

@@ -16,11 +16,12 @@ __all__ = ["ANY", "Intents", "purchase_percent", "utilities"]
 ANY = -1
 """Nothing in particular was asked for."""
 
-BRAND = (3.0, 2.4, 1.8)
-STYLE = (3.0, 2.0)
-MATERIAL = (3.0, 2.0)
+BRAND = (6.0, 6.0)
+STYLE = (1.5, 1.2)
+MATERIAL = (1.5, 1.2)
+POPULAR = 2.0
 TOO_DEAR, TOO_CHEAP = 0.9, 0.45
-ASKED = {"brand": 6.0, "style": 5.0, "material": 5.0, "size": 3.0, "noun": 3.0}
+ASKED = {"brand": 9.0, "style": 8.0, "material": 8.0, "size": 4.0, "noun": 4.0}
 FEWEST_SOLD = 32
 Ints = NDArray[np.int64]
 Utilities = NDArray[np.int32]
@@ -76,7 +77,7 @@ def utilities(
         "noun": np.zeros((len(who), len(kind.nouns)), np.int32),
     }
     total = np.empty((len(who), len(rows)), np.int32)
-    total[:] = (ln(products.sold[rows]) - ln(FEWEST_SOLD)) * NAT >> 24
+    total[:] = (ln(products.sold[rows]) - ln(FEWEST_SOLD)) * _units(POPULAR) >> 24
     total += _prices()[shoppers.tier[who]][:, products.tier[rows]]
     for name, table in wanted.items():
         asked = getattr(intents, name)

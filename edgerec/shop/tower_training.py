@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional
 
 from edgerec.features.spec import FeatureSpec
 from edgerec.models.two_tower import ItemTower, QueryTower, TextEncoder, TowerSettings, UserTower
@@ -17,7 +16,8 @@ from edgerec.shop.lessons import Lessons
 
 __all__ = ["TowerTask", "Towers", "item_vectors", "request_vectors", "tower_settings"]
 
-BATCH = 2048
+BATCH = 1024
+DESCRIPTIONS = 384
 ENCODED_AT_ONCE = 4096
 REFRESHED_EVERY = 40
 FORGOTTEN = 0.05
@@ -26,12 +26,12 @@ Visits = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clicks:
-    """Some clicks: visits (n,), items (n,), and the number of the batch in its epoch."""
+class Batch:
+    """Some visits (n,), those whose history is forgotten (n,), some descriptions, a number."""
 
     visits: Visits
-    items: NDArray[np.int64]
     forgotten: NDArray[np.bool_]
+    descriptions: NDArray[np.int64]
     number: int
 
 
@@ -44,7 +44,7 @@ class Towers(nn.Module):
         self.item = ItemTower(settings, text)
         self.user = UserTower(settings)
         self.query = QueryTower(settings, text)
-        self.steepness = nn.Parameter(torch.tensor(15.0).log())
+        self.steepness = nn.Parameter(torch.tensor(20.0).log())
 
 
 class TowerTask:
@@ -56,32 +56,45 @@ class TowerTask:
         self.log_share = torch.from_numpy(np.log((counts + 1) / counts.sum())).float()
         self.vectors = torch.zeros(lessons.items + 1, lessons.spec.dim)
 
-    def batches(self, rng: np.random.Generator) -> Iterator[Clicks]:
-        """Shuffle all clicks into batches."""
-        visits, items = self.lessons.clicks(self.train)
-        order = rng.permutation(len(visits))
-        forgotten = rng.random(len(visits)) < FORGOTTEN
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Shuffle the visits into batches."""
+        order = rng.permutation(self.train)
+        forgotten = rng.random(len(order)) < FORGOTTEN
         for number, start in enumerate(range(0, len(order), BATCH)):
-            at = order[start : start + BATCH]
-            yield Clicks(visits[at], items[at], forgotten[at], number)
+            cut = slice(start, start + BATCH)
+            some = rng.integers(0, len(self.lessons.describes), DESCRIPTIONS)
+            yield Batch(order[cut], forgotten[cut], some, number)
 
-    def loss(self, model: Towers, batch: Clicks) -> torch.Tensor:
-        """Cross-entropy of both towers, weighted by what each click was worth."""
+    def loss(self, model: Towers, batch: Batch) -> torch.Tensor:
+        """Cross-entropy of every click, and every description, among all items of the batch."""
         if batch.number % REFRESHED_EVERY == 0:
             self.refresh(model)
-        rows, place = np.unique(batch.items, return_inverse=True)
-        items = model.item(*self.lessons.item(rows))
-        wanted = torch.from_numpy(place)
+        visit, items = self.lessons.clicks(batch.visits)
+        described = self.lessons.describes[batch.descriptions]
+        request = np.append(visit, len(batch.visits) + np.arange(len(described)))
+        rows, wanted = np.unique(np.append(items, described), return_inverse=True)
+        asked = torch.cat([self.ask(model, batch), self.describe(model, batch)])
+        logits = asked @ model.item(*self.lessons.item(rows)).T
+        logits = logits * model.steepness.exp().clamp(max=STEEPEST)
+        logs = torch.log_softmax(logits - self.log_share[torch.from_numpy(rows)], dim=1)
+        return -logs[torch.from_numpy(request), torch.from_numpy(wanted)].mean()
+
+    def ask(self, model: Towers, batch: Batch) -> torch.Tensor:
+        """Encode the query of each visit, or its shopper: (visits, dim)."""
         typed = torch.from_numpy(self.lessons.query[batch.visits])
         history = self.lessons.history[batch.visits]
         history[batch.forgotten] = -1
         browsing, searching = typed < 0, typed >= 0
-        asked = torch.zeros(len(typed), items.shape[1])
+        asked = torch.zeros(len(typed), self.lessons.spec.dim)
         asked[browsing] = model.user(self.vectors[torch.from_numpy(history)[browsing]])
         asked[searching] = model.query(self.lessons.text[typed[searching]])
-        steepness = model.steepness.exp().clamp(max=STEEPEST)
-        logits = steepness * asked @ items.T - self.log_share[torch.from_numpy(rows)]
-        return functional.cross_entropy(logits, wanted)
+        return asked
+
+    def describe(self, model: Towers, batch: Batch) -> torch.Tensor:
+        """Encode the descriptions as queries: (descriptions, dim)."""
+        text = self.lessons.described[torch.from_numpy(batch.descriptions)]
+        vectors: torch.Tensor = model.query(text)
+        return vectors
 
     def refresh(self, model: Towers) -> None:
         """Encode all items anew for the histories; the last row, no item, stays 0."""

@@ -20,7 +20,7 @@ from edgerec.features.spec import FeatureSpec
 from edgerec.importers.importer import import_model
 from edgerec.models.dcn import DCN, ranker_signature
 from edgerec.models.two_tower import item_signature, query_signature, user_signature
-from edgerec.recipe.recipe import read_recipe
+from edgerec.shop.files import feature_spec
 from edgerec.shop.generator import make_shop
 from edgerec.shop.histories import held_out
 from edgerec.shop.lessons import Lessons, make_lessons
@@ -29,24 +29,22 @@ from edgerec.shop.tower_training import Towers, TowerTask, item_vectors, tower_s
 from edgerec.training.trainer import Epoch, TrainingSettings, train
 from edgerec.values.signature import Signature
 
-__all__ = ["feature_spec", "train_models"]
+__all__ = ["train_models"]
 
 CHECKED = 0.02
 """Share of the visits, the last before those held out, that training checks itself on."""
 
 MOST_CHECKED = 1000
-RANKED = 40_000
+RANKED = 30_000
+"""Visits, the last before those, that only the ranker learns from: on visits that the towers know,
+retrieval is better than it will ever be again, and the ranker would trust it too much."""
+
 DECAY = 1e-5
 Phase = tuple[int, float]
 """Epochs at a learning rate."""
 
-TOWER_PHASES: tuple[Phase, ...] = ((6, 2e-3), (3, 6e-4), (2, 1.5e-4))
-RANKER_PHASES: tuple[Phase, ...] = ((4, 1e-3), (2, 2e-4))
-
-
-def feature_spec() -> FeatureSpec:
-    """Read the shop's features from its recipe."""
-    return read_recipe(Path(__file__).with_name("shop.toml")).features
+TOWER_PHASES: tuple[Phase, ...] = ((7, 2e-3), (3, 5e-4), (1, 1.5e-4))
+RANKER_PHASES: tuple[Phase, ...] = ((2, 1e-3), (1, 2e-4))
 
 
 def train_models(
@@ -65,7 +63,7 @@ def train_models(
     check = np.linspace(start, stop - 1, MOST_CHECKED).astype(np.int64)
     towers = Towers(tower_settings(lessons.spec))
     towers.item.numbers.fit(lessons.dense)
-    task = TowerTask(lessons, np.arange(start), check)
+    task = TowerTask(lessons, np.arange(start - RANKED), check)
     recall = _phases("towers", towers, task, tower_phases, seed)
     ranker, ndcg = _train_ranker(
         towers, lessons, np.arange(start - RANKED, start), check, ranker_phases, seed
@@ -74,7 +72,7 @@ def train_models(
     report = {
         "seed": seed,
         "torch": torch.__version__,
-        "visits": start,
+        "visits": {"towers": start - RANKED, "ranker": RANKED, "checked": MOST_CHECKED},
         "tower_phases": tower_phases,
         "ranker_phases": ranker_phases,
         "recall@200": recall,

@@ -16,14 +16,14 @@ from edgerec.shop.tastes import ANY, Intents, purchase_percent, utilities
 
 __all__ = ["CONTINUES", "MOST_CLICKS", "Visits", "make_visits"]
 
-FEWEST_VISITS, MOST_VISITS = 6, 13
+FEWEST_VISITS, MOST_VISITS = 8, 16
 CLICKS = (35, 30, 20, 15)
 MOST_CLICKS = len(CLICKS)
 SEARCHES = 40
-CONTINUES = 50
+CONTINUES = 70
 """Chance, in percent, that a visit goes on with the category of the one before."""
 SOMETHING_NEW = 15
-ASKS = {"brand": 20, "style": 30, "material": 45, "size": 25, "noun": 50}
+ASKS = {"brand": 20, "style": 30, "material": 45, "size": 12, "noun": 50}
 AS_LIKED = 60
 START_NS = 1_767_225_600 * 10**9  # 2026-01-01T00:00:00Z
 PERIOD_S = 84 * 24 * 3600

@@ -62,14 +62,13 @@ def pair_row(
     if not history:
         return [*row, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     same = [h for h in history if h[1] == category]
-    last = history[-4:]
     logs = [math.log1p(h[3]) for h in same]
     return [
         *row,
         max(dot(vector, h[0]) for h in history),
         sum(dot(vector, h[0]) for h in same) / max(len(same), 1),
         len(same) / len(history),
-        sum(h[1] == category for h in last) / len(last),
+        float(history[-1][1] == category),
         sum(h[2] == brand for h in history) / len(history),
         math.log1p(price) - sum(logs) / len(logs) if logs else 0.0,
     ]

@@ -78,6 +78,8 @@ class OpenVinoEngine:
         self._core = self._runtime.Core()
         self._lanes, self._threads = lanes, threads
         self._slots = threading.Semaphore(lanes)
+        self._going = threading.Event()
+        self._going.set()
         self._idle: deque[Lane] = deque()
         try:
             self._graph = self._core.read_model(graph)
@@ -87,6 +89,8 @@ class OpenVinoEngine:
 
     def run(self, arrays: Sequence[Array]) -> dict[str, Array]:
         """Run the graph; the outputs are copies."""
+        if not self._going.is_set():
+            self._going.wait()
         with self._slots:
             try:
                 lane = self._lane()
@@ -97,7 +101,12 @@ class OpenVinoEngine:
             return found
 
     def pause(self, patience_s: float) -> Callable[[], None]:
-        """Take every slot, so that no lock of OpenVINO is held; the result gives them back."""
+        """Take every slot, so that no lock of OpenVINO is held; the result gives them back.
+
+        New calls wait outside: a semaphore is not fair, and callers that follow each other would
+        never leave a slot to take.
+        """
+        self._going.clear()
         deadline = time.monotonic() + patience_s
         taken = 0
         while taken < self._lanes and self._slots.acquire(
@@ -106,7 +115,12 @@ class OpenVinoEngine:
             taken += 1
         if self._threads > 1:
             time.sleep(SETTLE_S)
-        return partial(self._slots.release, taken) if taken else lambda: None
+        return partial(self._resume, taken)
+
+    def _resume(self, taken: int) -> None:
+        if taken:
+            self._slots.release(taken)
+        self._going.set()
 
     def _lane(self) -> Lane:
         try:

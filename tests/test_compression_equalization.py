@@ -134,3 +134,10 @@ def test_a_product_that_also_adds_its_input_keeps_it() -> None:
     assert even.graph != Editor(model.graph).finish()
     before, after = (evaluate(m.graph, calibration[0])["y0"] for m in (model, even))
     np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-2)
+
+
+def test_a_request_without_rows_counts_for_nothing() -> None:
+    seen = Channels()
+    for rows in (2, 0):
+        seen.add(np.full((rows, 3), 2.0, np.float32))
+    assert (seen.low.tolist(), seen.high.tolist(), seen.rows) == ([0.0] * 3, [2.0] * 3, 2)

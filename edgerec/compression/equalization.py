@@ -50,8 +50,8 @@ class Channels:
         x = values.reshape(-1, values.shape[-1]).astype(np.float64)
         if not self.rows:
             self.low, self.high, self.total = (np.zeros(x.shape[1]) for _ in range(3))
-        self.low = np.minimum(self.low, x.min(axis=0))
-        self.high = np.maximum(self.high, x.max(axis=0))
+        self.low = np.minimum(self.low, x.min(axis=0, initial=0.0))
+        self.high = np.maximum(self.high, x.max(axis=0, initial=0.0))
         self.total = self.total + np.square(x).sum(axis=0)
         self.rows += len(x)
 

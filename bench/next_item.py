@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,11 +50,7 @@ class NextItem:
     def split(self) -> tuple[NextItem, NextItem]:
         """Give even and odd users."""
         even, odd = (
-            NextItem(
-                Cases(self.asked.histories[start::2], self.asked.targets[start::2]),
-                self.vectors,
-                self.limit,
-            )
+            replace(self, asked=Cases(self.asked.histories[start::2], self.asked.targets[start::2]))
             for start in range(2)
         )
         return even, odd

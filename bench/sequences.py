@@ -1,4 +1,4 @@
-"""Next-item data: users' histories, the leave-one-out protocol, and full-ranking metrics.
+"""Next-item data: users' histories and the leave-one-out protocol.
 
 The data set is read from the folder that ``EDGEREC_DATA`` names; nothing is downloaded.
 

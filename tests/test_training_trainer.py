@@ -168,3 +168,22 @@ def test_only_matrices_decay() -> None:
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueRangeError):
         TrainingSettings(**{"epochs": 1} | wrong)
+
+
+def test_a_score_that_is_no_number_is_the_worst() -> None:
+    _, outcome = trained(TrainingSettings(epochs=3), Scores(float("nan"), 0.1, 0.2))
+    assert outcome.best.number == 3
+    assert outcome.epochs[2].best_score == 0.2
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    trained(SETTINGS, Line(), checkpoint=path)
+    with pytest.raises(RecipeError, match="another model"):
+        train(nn.Linear(1, 2), Line(), SETTINGS, checkpoint=path)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "weight_decay", "max_minutes"])
+def test_settings_that_are_no_numbers_are_refused(name: str) -> None:
+    with pytest.raises(ValueRangeError):
+        TrainingSettings(**{"epochs": 1, name: float("nan")})

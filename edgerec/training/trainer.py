@@ -6,6 +6,7 @@ numbers of an epoch depend on the seed and the epoch alone.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -51,9 +52,10 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         minutes = 1.0 if self.max_minutes is None else self.max_minutes
-        if min(self.epochs, self.patience) < 1 or not min(self.learning_rate, minutes) > 0:
+        positive = self.learning_rate > 0 and minutes > 0
+        if min(self.epochs, self.patience) < 1 or not positive:
             raise ValueRangeError(f"epochs, patience, rate and minutes must be positive: {self}")
-        if self.weight_decay < 0 or self.seed < 0:
+        if not self.weight_decay >= 0 or self.seed < 0:
             raise ValueRangeError(f"decay and seed must be >= 0: {self}")
 
 
@@ -114,7 +116,7 @@ def train(
     Raises
     ------
     RecipeError
-        ``checkpoint`` was written under other settings.
+        ``checkpoint`` was written under other settings, or for another model.
     """
     run = Run(model, task, settings)
     if checkpoint is not None and checkpoint.exists():
@@ -145,8 +147,8 @@ class Run(Generic[ModelT, Batch]):
 
     @property
     def best(self) -> Epoch:
-        """The first epoch with the highest score."""
-        return max(self.epochs, key=lambda epoch: epoch.score)
+        """The first epoch with the highest score; NaN is below any other."""
+        return max(self.epochs, key=lambda epoch: comparable(epoch.score))
 
     def finished(self) -> bool:
         """Whether no further epoch may start."""
@@ -169,9 +171,9 @@ class Run(Generic[ModelT, Batch]):
         self.model.eval()
         with torch.no_grad():
             score = self.task.validate(self.model)
-        if not self.epochs or score > self.best.score:
+        if not self.epochs or comparable(score) > comparable(self.best.score):
             self.best_weights = copied(self.model.state_dict())
-        best = max([score, *(epoch.score for epoch in self.epochs)])
+        best = max([score, *(epoch.score for epoch in self.epochs)], key=comparable)
         seconds = before + clock() - started
         self.epochs.append(Epoch(len(self.epochs) + 1, loss, score, best, seconds))
 
@@ -208,8 +210,11 @@ class Run(Generic[ModelT, Batch]):
                 f"{path} was written under {state['settings']}, not {asdict(self.settings)}; "
                 "remove it or use its settings"
             )
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise RecipeError(f"{path} holds another model; remove it: {error}") from error
         self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
-        self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.best_weights = state["best"]
 
@@ -222,6 +227,11 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
         {"params": matrices, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+
+
+def comparable(score: float) -> float:
+    """Give a score that orders: a model that gives NaN is worse than any."""
+    return -math.inf if math.isnan(score) else score
 
 
 def copied(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

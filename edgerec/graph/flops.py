@@ -20,7 +20,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def multiply_adds(graph: bytes, sizes: Mapping[str, int] | None = None) -> int:
-    """Multiply-adds of every ``MatMul`` and ``Gemm`` in one run.
+    """Multiply-adds of every ``MatMul`` and ``Gemm`` in one run; those in subgraphs not counted.
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ import pytest
 from edgerec.backends.registry import backend
 from edgerec.compression.quantization import quantize
 from edgerec.evaluation.inputs import random_inputs
+from edgerec.evaluation.intervals import relative_difference
 from edgerec.features.items import item_inputs
 from edgerec.features.requests import query_inputs, user_inputs
 from edgerec.features.spec import FeatureSpec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from edgerec.backends.registry import BACKEND_NAMES, backend
@@ -14,6 +15,7 @@ from edgerec.engine.golden import write_golden_inputs
 from edgerec.engine.models import write_model
 from edgerec.errors import ValueRangeError
 from edgerec.evaluation.task import Evaluation, RankingTask
+from edgerec.graph.fusion import fuse
 from edgerec.values.budget import Budget
 from edgerec.values.examples import Examples
 from edgerec.values.model import Model
@@ -93,7 +95,8 @@ def compile_model(
     Parameters
     ----------
     model : Model
-        The original, FP32.
+        The original, FP32; what costs nothing to rewrite is rewritten first, see
+        :func:`edgerec.graph.fusion.fuse`.
     calibration : iterable of inputs, or Examples
         Requests to measure activations and refit layers on; at least one. Where they are the
         examples of ``evaluation``, only the half that is searched on is used, so that what
@@ -134,6 +137,7 @@ def compile_model(
     if not requests:
         raise ValueRangeError("calibration holds no requests: give at least one")
     say = progress or _quiet
+    model = replace(model, graph=fuse(model.graph))
     with Search(model, requests, halves, budget, seed=seed, progress=say) as search:
         return search.run(space)
 

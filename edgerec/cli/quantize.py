@@ -8,7 +8,7 @@ import click
 
 from edgerec.cli.files import write_model_file
 from edgerec.cli.options import force
-from edgerec.compression.quantization import quantize
+from edgerec.compression.quantization import quantize_reported
 from edgerec.evaluation.example_files import load_examples
 from edgerec.importers.importer import import_model
 from edgerec.values.plan import Precision
@@ -50,6 +50,6 @@ def quantize_command(
     """
     source = import_model(model)
     requests = [*load_examples(calibration, source.signature)]
-    narrow = quantize(source, requests, precision=Precision(precision), backend=backend)
-    write_model_file(narrow, out, force=force)
-    click.echo(f"{out}: {source.size_bytes:,} → {narrow.size_bytes:,} bytes")
+    quantized = quantize_reported(source, requests, precision=Precision(precision), backend=backend)
+    write_model_file(quantized.model, out, force=force)
+    click.echo(str(quantized.report))

@@ -40,6 +40,8 @@ def read_onnx(source: bytes | os.PathLike[str] | str, signature: Signature | Non
     SignatureError
         None given and none in the file, or it does not fit.
     """
+    if not isinstance(source, bytes) and "\0" in os.fspath(source):
+        raise InvalidInput(f"a path cannot hold a NUL character: {source!r}")
     model = parse_unchecked(source) if isinstance(source, bytes) else _read(Path(source))
     graph = normalise(model)
     signature = signature or signature_of(model)

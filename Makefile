@@ -28,12 +28,13 @@ $(VENV)/.test: $(VENV)/.base
 	$(INSTALL) ".[test]"
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.test
-	$(INSTALL) ".[dev]"
-	@touch $@
-
 $(VENV)/.train: $(VENV)/.test
 	$(INSTALL) ".[test,train]"
+	@touch $@
+
+# The linters read the types of what trains too, so they come last.
+$(VENV)/.dev: $(VENV)/.train
+	$(INSTALL) ".[dev,train]"
 	@touch $@
 
 demo: $(VENV)/.base  ## Run the main job on the shop that ships with edgerec, offline

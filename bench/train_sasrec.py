@@ -35,6 +35,8 @@ __all__ = ["NextItem", "Recipe", "recipe", "trained"]
 CACHE_VARIABLE = "EDGEREC_CACHE"
 DATA_SET = "amazon_beauty_s3rec"
 REVISION = 1
+MAX_MINUTES = 40.0
+"""Then the best so far is taken. Not part of the key: a slow machine trains less, not otherwise."""
 """Raised when the code changes what a training gives, so that old weights are not taken for new."""
 
 Items = NDArray[np.int64]
@@ -159,7 +161,8 @@ def _train(model: SASRec, sequences: Sequences, chosen: Recipe, checkpoint: Path
         positions=chosen.positions,
     )
     before = time.process_time()
-    outcome = train(model, task, chosen.training, checkpoint=checkpoint, progress=_print)
+    limited = replace(chosen.training, max_minutes=MAX_MINUTES)
+    outcome = train(model, task, limited, checkpoint=checkpoint, progress=_print)
     return {
         "validation_ndcg@10": outcome.best.score,
         "best_epoch": outcome.best.number,

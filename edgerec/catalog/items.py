@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -183,8 +184,7 @@ def _check_ids(ids: tuple[str, ...]) -> None:
     for identifier in ids:
         check_id(identifier)
     if len(set(ids)) != len(ids):
-        seen: set[str] = set()
-        twice = next(i for i in ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
+        twice = next(identifier for identifier, count in Counter(ids).items() if count > 1)
         raise InvalidInput(f"ids must be unique, got {twice!r} more than once")
 
 

@@ -77,18 +77,33 @@ def test_a_mistyped_ceiling_is_refused_with_the_names_there_are(
         top_k(np.zeros(3, np.float32), 1)
 
 
-@pytest.mark.parametrize("name", ["", "AVX2", "avx", "haswell"])
+@pytest.mark.parametrize("name", ["", "AVX2", "avx", "haswell", "scalar\0", "\0", "\ud800"])
 def test_a_mistyped_isa_is_refused_with_the_names_that_run(name: str) -> None:
     with pytest.raises(UnknownKernel, match=r"isa=.*this machine runs.*scalar"):
         top_k(np.zeros(3, np.float32), 1, isa=name)
 
 
 def test_an_isa_that_cannot_run_here_is_refused() -> None:
-    missing = [isa for isa in dispatch.isas() if isa not in dispatch.runnable()]
+    missing = [
+        (family, isa)
+        for family in dispatch.families()
+        for isa, runs in dispatch.implementations(family)
+        if not runs
+    ]
     if not missing:
         pytest.skip("this CPU runs everything that was compiled")
-    with pytest.raises(UnknownKernel, match="cannot run"):
-        dispatch.chosen("scan_i8", missing[0])
+    for family, isa in missing:
+        with pytest.raises(UnknownKernel, match="cannot run"):
+            dispatch.chosen(family, isa)
+
+
+def test_the_published_order_has_every_isa_of_the_architecture() -> None:
+    orders = {
+        ("avx512vpopcntdq", "avx512vnni", "avx512", "avx2", "scalar"),
+        ("neondot", "neon", "scalar"),
+        ("scalar",),
+    }
+    assert dispatch.isas() in orders
 
 
 def test_an_unknown_family_is_refused() -> None:

@@ -38,7 +38,9 @@ def score_vectors(draw: st.DrawFn) -> NDArray[np.float32]:
 
 @each_isa("topk_f32")
 @settings(deadline=None)
-@given(data=st.data(), scores=score_vectors(), k=st.sampled_from([1, 2, 10, 65, 200, 10_000]))
+@given(
+    data=st.data(), scores=score_vectors(), k=st.sampled_from([1, 2, 10, 65, 200, 10_000, 30_000])
+)
 def test_every_isa_equals_a_sort(
     isa: str, data: st.DataObject, scores: NDArray[np.float32], k: int
 ) -> None:
@@ -56,7 +58,7 @@ def test_every_isa_equals_a_sort(
 
 
 @each_isa("topk_f32")
-@pytest.mark.parametrize("k", [1, 63, 64, 65, 100, 5000, 9999, 10_000])
+@pytest.mark.parametrize("k", [1, 63, 64, 65, 100, 5000, 9999, 30_000])
 @pytest.mark.parametrize("order", ["random", "up"])
 def test_many_scores(isa: str, k: int, order: str) -> None:
     scores = np.random.default_rng(k).normal(size=50_000).astype(np.float32)
@@ -84,7 +86,7 @@ def test_nan_is_refused_where_it_is_eligible(isa: str) -> None:
     [
         (0, ValueRangeError),
         (-1, ValueRangeError),
-        (10_001, LimitExceeded),
+        (30_001, LimitExceeded),
         (10**9, LimitExceeded),
         (10**30, LimitExceeded),
         (2.0, ValueRangeError),

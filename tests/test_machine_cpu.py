@@ -36,6 +36,12 @@ ARM = (
         ("fpu sse sse2", ("scalar",), False, False),
         (AVX2, ("avx2", "scalar"), False, False),
         (AVX512, ("avx512", "avx2", "scalar"), False, False),
+        (
+            f"{VNNI} avx512_vpopcntdq",
+            ("avx512vpopcntdq", "avx512vnni", "avx512", "avx2", "scalar"),
+            True,
+            False,
+        ),
         (f"{AVX2} avx_vnni", ("avxvnni", "avx2", "scalar"), True, False),
         (VNNI, ("avx512vnni", "avx512", "avx2", "scalar"), True, False),
         (AMX, ("amxint8", "avx512vnni", "avx512", "avxvnni", "avx2", "scalar"), True, True),

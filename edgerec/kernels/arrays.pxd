@@ -1,7 +1,7 @@
 """What every door does with NumPy arrays; see arrays.pyx."""
 
 cimport numpy as cnp
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int32_t, uint8_t
 
 cdef bint has_dtype(object array, int dtype) noexcept
 cdef void *vector(object array, int dtype, str name, Py_ssize_t length) except NULL
@@ -9,6 +9,7 @@ cdef void *matrix(object array, int dtype, str name) except NULL
 cdef void *writable(object array, str name) except NULL
 cdef const uint8_t *bitmap(object eligible, Py_ssize_t n) except? NULL
 cdef Py_ssize_t top_count(object k) except -1
+cdef int32_t first_number(object first_row, Py_ssize_t n) except -1
 cdef cnp.ndarray empty_vector(cnp.npy_intp length, int dtype)
 cdef cnp.ndarray first(cnp.ndarray array, Py_ssize_t count)
 cdef void *scratch(size_t n_bytes) except NULL

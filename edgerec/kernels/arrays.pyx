@@ -8,7 +8,7 @@ much a call.  Nothing is copied: read-only and memory-mapped arrays pass.
 import operator
 
 cimport numpy as cnp
-from libc.stdint cimport uint8_t
+from libc.stdint cimport INT32_MAX, int32_t, uint8_t
 from libc.stdlib cimport malloc
 
 from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
@@ -68,17 +68,33 @@ cdef const uint8_t *bitmap(object eligible, Py_ssize_t n) except? NULL:
     return <const uint8_t *>vector(eligible, cnp.NPY_UINT8, "eligible", (n + 7) // 8)
 
 
+cdef object integer(object value, str name):
+    """A Python integer of any size."""
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise ValueRangeError(f"{name} must be an integer, got {value!r}") from error
+
+
 cdef Py_ssize_t top_count(object k) except -1:
     """k as an integer of [1, ER_TOPK_MAX]."""
-    try:
-        count = operator.index(k)
-    except TypeError as error:
-        raise ValueRangeError(f"k must be an integer, got {k!r}") from error
+    count = integer(k, "k")
     if count < 1:
         raise ValueRangeError(f"k must be at least 1, got {count}")
     if count > ER_TOPK_MAX:
         raise LimitExceeded(f"k must be at most {ER_TOPK_MAX}, got {count}")
     return count
+
+
+cdef int32_t first_number(object first_row, Py_ssize_t n) except -1:
+    """The number of the first of n rows, all of whose numbers fit into int32."""
+    number = integer(first_row, "first_row")
+    if number < 0:
+        raise ValueRangeError(f"first_row must be at least 0, got {number}")
+    if number + n > INT32_MAX:
+        raise LimitExceeded(
+            f"row numbers must stay below {INT32_MAX}, got {n} rows from {number}")
+    return number
 
 
 cdef cnp.ndarray empty_vector(cnp.npy_intp length, int dtype):

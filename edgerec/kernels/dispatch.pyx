@@ -60,8 +60,10 @@ cdef const er_kernel *find(const char *family, str isa) except NULL:
     if isa is None:
         status = er_kernel_find(family, NULL, ceiling, CPU, &found)
     else:
-        exact = isa.encode()
-        status = er_kernel_find(family, exact, NULL, CPU, &found)
+        exact = isa.encode(errors="backslashreplace")
+        status = ER_UNKNOWN_ISA  # C would not look past a NUL
+        if b"\0" not in exact:
+            status = er_kernel_find(family, exact, NULL, CPU, &found)
     if status != ER_OK:
         raise refusal(status, family.decode(), isa)
     return found

@@ -1,10 +1,11 @@
 """Exhaustive int8 search, filtered, with its top-k; contract in src_c/scan/scan.h."""
 
 cimport numpy as cnp
-from libc.stdint cimport INT32_MAX, int8_t, int32_t
+from libc.stdint cimport int8_t, int32_t
 from libc.stdlib cimport free
 
-from edgerec.kernels.arrays cimport bitmap, empty_vector, first, matrix, scratch, top_count, vector
+from edgerec.kernels.arrays cimport (
+    bitmap, empty_vector, first, first_number, matrix, scratch, top_count, vector)
 from edgerec.kernels.dispatch cimport (
     ER_BAD_CODE, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel, er_status, er_status_text, find)
 from edgerec.kernels.topk cimport er_key, er_topk_workspace
@@ -17,7 +18,7 @@ cnp.import_array()
 
 
 def scan_int8(query, float query_scale, codes, scales, k, *, eligible=None,
-              Py_ssize_t first_row=0, str isa=None):
+              first_row=0, str isa=None):
     """The `k` eligible rows with the largest inner product with the query.
 
     Parameters
@@ -26,7 +27,7 @@ def scan_int8(query, float query_scale, codes, scales, k, *, eligible=None,
     query_scale : finite, > 0
     codes : (n, dim) int8 in [-127, 127], C-contiguous (not checked: writers guarantee the range)
     scales : (n,) float32 > 0
-    k : how many, 1 to 10,000
+    k : how many, 1 to 30,000
     eligible : (ceil(n / 8),) uint8 bitmap in little bit order (``np.packbits(mask,
         bitorder="little")``), or None for every row
     first_row : number of ``codes[0]`` in the result, for a search over a slice of a table; a slice
@@ -48,7 +49,7 @@ def scan_int8(query, float query_scale, codes, scales, k, *, eligible=None,
         -128 in the query, a query scale that is not finite and positive, an eligible row whose
         score is NaN, k below 1, or a negative first_row.
     LimitExceeded
-        k above 10,000, dim above 131,071, or row numbers above 2**31 - 1.
+        k above 30,000, dim above 131,071, or row numbers above 2**31 - 1.
     UnknownKernel
         `isa` is unknown or cannot run here.
     """
@@ -62,12 +63,7 @@ def scan_int8(query, float query_scale, codes, scales, k, *, eligible=None,
     table.eligible = bitmap(eligible, table.n)
     wanted.codes = <const int8_t *>vector(query, cnp.NPY_INT8, "query", table.dim)
     wanted.scale = query_scale
-    if first_row < 0:
-        raise ValueRangeError(f"first_row must be at least 0, got {first_row}")
-    if table.n + <size_t>first_row > INT32_MAX:
-        raise LimitExceeded(f"row numbers must stay below {INT32_MAX}, got {table.n} rows "
-                            f"from {first_row}")
-    table.first_row = first_row
+    table.first_row = first_number(first_row, table.n)
     cdef const er_kernel *kernel = find(b"scan_i8", isa)
     cdef cnp.ndarray best_rows = empty_vector(min(count, table.n), cnp.NPY_INT32)
     cdef cnp.ndarray best_scores = empty_vector(min(count, table.n), cnp.NPY_FLOAT32)

@@ -20,7 +20,7 @@ def top_k(scores, k, *, eligible=None, str isa=None):
     Parameters
     ----------
     scores : (n,) float32; infinities are ordinary values
-    k : how many, 1 to 10,000
+    k : how many, 1 to 30,000
     eligible : (ceil(n / 8),) uint8 bitmap in little bit order (``np.packbits(mask,
         bitorder="little")``), or None for every row; scores of other rows are not looked at
     isa : implementation to use, exactly; the best runnable one if None
@@ -39,7 +39,7 @@ def top_k(scores, k, *, eligible=None, str isa=None):
     ValueRangeError
         NaN in an eligible row, or k below 1.
     LimitExceeded
-        k above 10,000.
+        k above 30,000.
     UnknownKernel
         `isa` is unknown or cannot run here.
     """

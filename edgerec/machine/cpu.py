@@ -17,6 +17,9 @@ CPUINFO = Path("/proc/cpuinfo")
 # kernel lists only what it also saves on a context switch.
 ISAS: Mapping[str, frozenset[str]] = {
     "amxint8": frozenset({"amx_tile", "amx_int8"}),
+    "avx512vpopcntdq": frozenset(
+        {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vpopcntdq"}
+    ),
     "avx512vnni": frozenset({"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni"}),
     "avx512": frozenset({"avx512f", "avx512bw", "avx512vl", "avx512dq"}),
     "avxvnni": frozenset({"avx2", "avx_vnni"}),

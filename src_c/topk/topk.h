@@ -17,7 +17,7 @@
 #include "../status.h"
 #include "keys.h"
 
-#define ER_TOPK_MAX 10000 /* largest k */
+#define ER_TOPK_MAX 30000 /* largest k: three candidates for each of the 10,000 of a search */
 
 /* A selection under way. The caller owns the buffer. */
 typedef struct er_topk {

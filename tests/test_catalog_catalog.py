@@ -16,6 +16,7 @@ from edgerec.bundle.reader import open_bundle
 from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
+from edgerec.catalog.snapshot import Snapshot
 from edgerec.catalog.versions import MAX_CHANGES
 from edgerec.errors import (
     BundleError,
@@ -317,6 +318,38 @@ def test_compacting_keeps_the_items_and_the_sequence(catalog: Catalog) -> None:
         np.testing.assert_array_equal(
             new.vectors_of(np.array([after])), old.vectors_of(np.array([before]))
         )
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [0, 1, 2, 4, 4], [0, 1, 2, 3, 4], [0, 1, 4, 9]])
+def test_an_order_that_is_none_is_refused(catalog: Catalog, order: list[int]) -> None:
+    catalog.delete(["d"])
+    with pytest.raises(ValueRangeError):
+        catalog.compacted(np.array(order, np.int32))
+
+
+def test_compacting_forgets_words_that_nothing_has(catalog: Catalog) -> None:
+    catalog.upsert(items_of("f", brand="Bolt"), vectors_of(1))
+    catalog.update("a", brand="Zeta")
+    catalog.delete(["b", "c", "d", "e"])
+    now = catalog.compacted().snapshot()
+    assert now.vocabulary("brand") == ("Bolt", "Zeta")
+    assert [now.record(row)["brand"] for row in range(2)] == ["Zeta", "Bolt"]
+    assert catalog.snapshot().vocabulary("brand") == ("Acme", "Bolt", "Zeta")
+
+
+def test_a_watcher_is_shown_new_rows_in_their_order(catalog: Catalog) -> None:
+    seen: list[Snapshot] = []
+    stop = catalog.watch(seen.append)
+    catalog.upsert(items_of("f"), vectors_of(1))
+    catalog.update("f", price=1)
+    catalog.delete(["a"])
+    catalog.upsert(items_of(), vectors_of(0))
+    catalog.upsert(items_of("a"), vectors_of(1))
+    assert [(now.sequence, now.rows) for now in seen] == [(1, 6), (4, 7)]
+    assert seen[-1] is catalog.snapshot()
+    stop()
+    catalog.upsert(items_of("g"), vectors_of(1))
+    assert len(seen) == 2
 
 
 def test_a_bundle_keeps_rows_and_dead_rows(catalog: Catalog, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,13 +20,21 @@ from edgerec.catalog.identifiers import Identifiers
 from edgerec.catalog.items import Items, check_id
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.catalog.storage import read_snapshot, write_snapshot
-from edgerec.catalog.vectors import Originals, Segment, Vectors, check_vectors
+from edgerec.catalog.vectors import (
+    Metric,
+    Originals,
+    Segment,
+    Vectors,
+    check_metric,
+    check_vectors,
+)
 from edgerec.errors import InvalidInput, LimitExceeded, UnknownAttribute, ValueRangeError
 from edgerec.machine.fork import PerProcess
 
 __all__ = ["Catalog"]
 
 MAX_ROWS = 2**31 - 1
+Watcher = Callable[[Snapshot], object]
 
 
 class Catalog:
@@ -42,22 +50,29 @@ class Catalog:
     items : Items, at least one
     vectors : (n, dim) float32 or float16
         Kept as the originals that give exact scores; float16 halves their memory.
+    metric : Metric
+        What orders the rows of a search: ``inner`` product, ``cosine`` or ``l2`` distance.
 
     Raises
     ------
+    InvalidInput
+        There is no such metric.
     ValueRangeError
         There are no items, or a vector holds NaN or a number beyond ±1e16.
     ShapeError
         The vectors do not fit the items.
     """
 
-    def __init__(self, items: Items, vectors: NDArray[Any]) -> None:
+    def __init__(self, items: Items, vectors: NDArray[Any], *, metric: Metric = "inner") -> None:
         if not len(items):
             raise ValueRangeError("a catalogue needs at least one item, got none")
-        base = Segment.of(check_vectors(vectors, len(items)))
+        metric = check_metric(metric)
+        base = Segment.of(check_vectors(vectors, len(items)), metric=metric)
         columns = {a.name: column_of(a, items.columns[a.name]) for a in items.schema}
         alive = bitmaps.pack(np.ones(len(items), np.bool_))
-        self._begin(Snapshot(Identifiers.of(items.ids), columns, Vectors.of(base), alive, 0))
+        self._begin(
+            Snapshot(Identifiers.of(items.ids), columns, Vectors.of(base, metric), alive, 0)
+        )
 
     @classmethod
     def at(cls, snapshot: Snapshot) -> Catalog:
@@ -69,10 +84,32 @@ class Catalog:
     def _begin(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._writing = PerProcess(threading.Lock)  # a forked child must not inherit a held lock
+        self._watchers: tuple[Watcher, ...] = ()
 
     def snapshot(self) -> Snapshot:
         """Return the newest version; it never changes."""
         return self._snapshot
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Have every new snapshot with new rows shown to ``watcher``, in the order of the changes.
+
+        It is called in the thread that writes, which holds the lock of writing meanwhile: it must
+        be quick, raise nothing, and change nothing here. Readers may see the snapshot before it
+        does. Rows are new after :meth:`upsert`, and all of them after a compaction.
+
+        Returns
+        -------
+        stop : callable
+            Ends it.
+        """
+        with self._writing.get():
+            self._watchers = (*self._watchers, watcher)
+
+        def stop() -> None:
+            with self._writing.get():
+                self._watchers = tuple(w for w in self._watchers if w is not watcher)
+
+        return stop
 
     def upsert(self, items: Items, vectors: NDArray[Any]) -> int:
         """Add items; one whose id is there already replaces the old one, vector and all.
@@ -95,8 +132,10 @@ class Catalog:
                 return now.sequence
             if now.rows + len(items) > MAX_ROWS:
                 raise LimitExceeded(f"a catalogue has at most {MAX_ROWS} rows: compact it")
-            self._snapshot = _extended(now, items, checked)
-            return self._snapshot.sequence
+            sequence = self._put(_extended(now, items, checked))
+            for watcher in self._watchers:
+                watcher(self._snapshot)
+            return sequence
 
     def update(self, identifier: str, /, **attributes: object) -> int:
         """Change attributes of an item; its vector stays.
@@ -142,19 +181,21 @@ class Catalog:
             bitmaps.put(alive, rows, bit=False)
             return self._put(replace(now, alive=alive, sequence=now.sequence + 1)), unknown
 
-    def compacted(self) -> Catalog:
+    def compacted(self, order: NDArray[np.integer[Any]] | None = None) -> Catalog:
         """Return a new catalogue of the live items alone: rows renumbered, one segment.
+
+        Parameters
+        ----------
+        order : (live,) int32, optional
+            Every live row of :meth:`snapshot` once, in the order that the items shall have, such
+            as list by list; as they are without it.
 
         Raises
         ------
         ValueRangeError
-            No item is left.
+            No item is left, or ``order`` is not an order of the live rows.
         """
-        now = self.snapshot()
-        rows = bitmaps.rows_of(now.alive)
-        vectors = now.vectors_of(rows).astype(now.vectors.dtype, copy=False)
-        fresh = Catalog(now.items(rows), vectors)
-        return Catalog.at(replace(fresh.snapshot(), sequence=now.sequence))
+        return Catalog.at(self.snapshot().compacted(order))
 
     def write(self, writer: BundleWriter) -> None:
         """Add the newest version to a bundle.
@@ -191,6 +232,7 @@ def _extended(now: Snapshot, items: Items, vectors: Originals) -> Snapshot:
         now.vectors.extended(vectors),
         _alive(now, replaced, len(items)),
         now.sequence + 1,
+        now.generation,
     )
 
 

@@ -49,6 +49,14 @@ class Column:
         (stored,) = _stored(self.attribute, [value], self.vocabulary)
         return replace(self, stored=self.stored.changed(row, stored))
 
+    def compacted(self, rows: NDArray[Any]) -> Column:
+        """Return the first version of another catalogue, of ``rows`` in their order."""
+        taken = self.stored.take(rows)
+        vocabulary = Vocabulary([])
+        if self.attribute.kind == "category":
+            vocabulary, taken = self.vocabulary.compacted(taken)
+        return Column(self.attribute, Versioned.of(taken), vocabulary)
+
     def values(self, rows: NDArray[Any]) -> list[Any]:
         """Return the values of ``rows``, each in [0, n), as Python values."""
         taken: list[Any] = self.stored.take(rows).tolist()

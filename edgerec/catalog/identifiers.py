@@ -51,7 +51,10 @@ class Identifiers:
     def of(cls, ids: Sequence[str]) -> Identifiers:
         """Return the first version, on top of ``ids``."""
         base = Strings.of(ids)
-        hashes = np.array([crc32(i) for i in base.encoded(np.arange(len(base)))], np.uint32)
+        return cls._sorted(base, _hashes(base))
+
+    @classmethod
+    def _sorted(cls, base: Strings, hashes: NDArray[np.uint32]) -> Identifiers:
         order = np.argsort(hashes, kind="stable").astype(np.int32)
         return cls(base, hashes[order], order)
 
@@ -69,6 +72,14 @@ class Identifiers:
         return Identifiers(
             self.base, self.hashes, self.order, self.tail.extended(objects(ids)), self.rows
         )
+
+    def compacted(self, rows: NDArray[Any]) -> Identifiers:
+        """Return the first version of another catalogue, of ``rows`` in their order."""
+        newer = Strings.of(self.tail.array)
+        hashes = np.empty(len(self), np.uint32)
+        hashes[self.order] = self.hashes
+        hashes[len(self.base) :] = _hashes(newer)
+        return self._sorted(self.base.joined(newer).take(rows), hashes[rows])
 
     def take(self, rows: NDArray[Any]) -> tuple[str, ...]:
         """Return the ids of ``rows``, each in [0, n)."""
@@ -118,3 +129,7 @@ class Identifiers:
             if carried == encoded and visible(row):
                 return int(row)
         return None
+
+
+def _hashes(ids: Strings) -> NDArray[np.uint32]:
+    return np.array([crc32(i) for i in ids.encoded(np.arange(len(ids)))], np.uint32)

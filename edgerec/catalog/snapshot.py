@@ -16,7 +16,7 @@ from edgerec.catalog.columns import Column
 from edgerec.catalog.filters import evaluate
 from edgerec.catalog.identifiers import Identifiers
 from edgerec.catalog.items import Items, Schema
-from edgerec.catalog.vectors import Segment, Vectors
+from edgerec.catalog.vectors import Metric, Segment, Vectors
 from edgerec.errors import ShapeError, UnknownAttribute, ValueRangeError
 from edgerec.values.where import Condition
 
@@ -41,6 +41,9 @@ class Snapshot:
     alive : (ceil(rows / 8),) uint8 bitmap
     sequence : int
         Number of the last change that is seen here.
+    generation : int
+        How often the rows were numbered anew. What was made of the rows of one generation, such as
+        an index, says nothing about those of another.
     """
 
     identifiers: Identifiers
@@ -48,6 +51,7 @@ class Snapshot:
     vectors: Vectors
     alive: Bitmap
     sequence: int
+    generation: int = 0
 
     @property
     def rows(self) -> int:
@@ -63,6 +67,11 @@ class Snapshot:
     def dim(self) -> int:
         """Length of a vector."""
         return self.vectors.dim
+
+    @property
+    def metric(self) -> Metric:
+        """What orders the rows of a search."""
+        return self.vectors.metric
 
     @property
     def schema(self) -> Schema:
@@ -182,6 +191,42 @@ class Snapshot:
         if exclude is not None:
             bitmaps.put(bitmap, self._checked(exclude), bit=False)
         return Eligible(bitmap, bitmaps.count(bitmap), self.rows)
+
+    def compacted(self, order: NDArray[np.integer[Any]] | None = None) -> Snapshot:
+        """Return the live items alone, in one segment: the first snapshot of the next generation.
+
+        It shares nothing with this one that a change would touch.
+
+        Parameters
+        ----------
+        order : (live,) int32, optional
+            Every live row once, in the order that the items shall have; as they are without it.
+
+        Raises
+        ------
+        ValueRangeError
+            No item is left, or ``order`` is not an order of the live rows.
+        """
+        if not self.live:
+            raise ValueRangeError("a catalogue needs at least one item, and none is left")
+        rows = bitmaps.rows_of(self.alive)
+        if order is not None:
+            order = self._checked(order)
+            if not np.array_equal(np.sort(order), rows):
+                raise ValueRangeError(
+                    f"order must hold each of the {self.live} live rows once, got {order.size} rows"
+                )
+            rows = order
+        columns = {name: column.compacted(rows) for name, column in self.columns.items()}
+        alive = bitmaps.pack(np.ones(rows.size, np.bool_))
+        return Snapshot(
+            self.identifiers.compacted(rows),
+            columns,
+            self.vectors.compacted(rows),
+            alive,
+            self.sequence,
+            self.generation + 1,
+        )
 
     @cached_property
     def _whole(self) -> dict[str, NDArray[Any]]:

@@ -15,7 +15,7 @@ from edgerec.catalog.columns import Column
 from edgerec.catalog.identifiers import Identifiers
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.catalog.strings import Strings
-from edgerec.catalog.vectors import MAX_DIM, Segment, Vectors
+from edgerec.catalog.vectors import MAX_DIM, Segment, Vectors, check_metric
 from edgerec.catalog.versions import Versioned
 from edgerec.catalog.vocabulary import Vocabulary
 from edgerec.errors import BundleCorruptError, InvalidInput
@@ -43,6 +43,8 @@ def write_snapshot(snapshot: Snapshot, writer: BundleWriter) -> None:
         "codes": _joined([s.codes for s in segments]),
         "scales": _joined([s.scales for s in segments]),
     }
+    if snapshot.metric == "l2":
+        arrays["offsets"] = _joined([s.offsets for s in segments])
     for name, array in arrays.items():
         writer.add_array(f"{SECTION}/{name}", "catalog", array)
     _write_strings(writer, "ids", identifiers.base)
@@ -54,6 +56,7 @@ def write_snapshot(snapshot: Snapshot, writer: BundleWriter) -> None:
             "rows": snapshot.rows,
             "dim": snapshot.dim,
             "vectors": str(snapshot.vectors.dtype),
+            "metric": snapshot.metric,
             "sequence": snapshot.sequence,
             "schema": [{"name": a.name, "kind": a.kind} for a in snapshot.schema],
         },
@@ -74,6 +77,7 @@ def read_snapshot(bundle: Bundle) -> Snapshot:
     try:
         rows, dim, sequence = (int(section[key]) for key in ("rows", "dim", "sequence"))
         originals = {"float32": np.float32, "float16": np.float16}[section["vectors"]]
+        metric = check_metric(section.get("metric", "inner"))  # older bundles say none
         schema = [Attribute(entry["name"], entry["kind"]) for entry in section["schema"]]
     except (KeyError, TypeError, ValueError, InvalidInput) as error:
         raise BundleCorruptError(f"section {SECTION!r} is not a catalogue's: {error}") from error
@@ -89,6 +93,7 @@ def read_snapshot(bundle: Bundle) -> Snapshot:
         _array(bundle, "vectors", originals, (rows, dim)),
         _array(bundle, "codes", np.int8, (rows, dim)),
         scales,
+        _read_offsets(bundle, rows) if metric == "l2" else None,
     )
     alive = _array(bundle, "alive", np.uint8, (size_bytes(rows),))
     if rows & 7 and alive[-1] >> (rows & 7):
@@ -97,7 +102,7 @@ def read_snapshot(bundle: Bundle) -> Snapshot:
         attribute.name: _read_column(bundle, f"columns/{place}", attribute, rows)
         for place, attribute in enumerate(schema)
     }
-    return Snapshot(_read_ids(bundle, rows), columns, Vectors.of(base), alive, sequence)
+    return Snapshot(_read_ids(bundle, rows), columns, Vectors.of(base, metric), alive, sequence)
 
 
 def _write_column(writer: BundleWriter, name: str, column: Column) -> None:
@@ -128,6 +133,13 @@ def _read_column(bundle: Bundle, name: str, attribute: Attribute, rows: int) -> 
         _check_range(values, 2, name)
         values = values.view(np.bool_)
     return Column(attribute, Versioned.of(values), vocabulary)
+
+
+def _read_offsets(bundle: Bundle, rows: int) -> NDArray[np.float32]:
+    offsets = _array(bundle, "offsets", np.float32, (rows,))
+    if not (np.isfinite(offsets) & (offsets <= 0)).all():
+        raise BundleCorruptError(f"{SECTION}/offsets must be finite and at most 0")
+    return offsets
 
 
 def _read_ids(bundle: Bundle, rows: int) -> Identifiers:

@@ -13,6 +13,8 @@ from edgerec.errors import BundleCorruptError
 
 __all__ = ["Strings", "objects"]
 
+BLOCK_ROWS = 16_384  # gathered together: an index a byte of more would only fill memory
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strings:
@@ -65,6 +67,26 @@ class Strings:
             return objects([encoded.decode() for encoded in self.encoded(indices)])
         except UnicodeDecodeError as error:
             raise BundleCorruptError(f"a string is not UTF-8: {error}") from error
+
+    def take(self, rows: NDArray[Any]) -> Strings:
+        """Return the strings at ``rows`` as a column of their own."""
+        starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
+        offsets = np.zeros(rows.size + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        data = np.empty(offsets[-1], np.uint8)
+        for start in range(0, rows.size, BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            first, last = offsets[start], offsets[min(start + BLOCK_ROWS, rows.size)]
+            shifts = np.repeat(starts[block] - offsets[:-1][block], lengths[block])
+            np.take(self.data, shifts + np.arange(first, last), out=data[first:last])
+        return Strings(offsets, data)
+
+    def joined(self, other: Strings) -> Strings:
+        """Return these strings and then those of ``other``."""
+        if not len(other):
+            return self
+        offsets = np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]])
+        return Strings(offsets, np.concatenate([self.data, other.data]))
 
     def encoded(self, indices: NDArray[Any]) -> list[bytes]:
         """Return the UTF-8 bytes of the strings at ``indices``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,14 @@ class Vocabulary:
     def learn(self, words: Iterable[str]) -> NDArray[np.int32]:
         """Return the codes of ``words`` (n,) int32, adding those that are new."""
         return np.array([self._learn(word) for word in words], np.int32)
+
+    def compacted(self, codes: NDArray[Any]) -> tuple[Vocabulary, NDArray[np.int32]]:
+        """Return a vocabulary of the words that ``codes`` stand for, and ``codes`` in its terms."""
+        used = np.zeros(len(self.words), np.bool_)
+        used[codes] = True
+        fresh = np.cumsum(used, dtype=np.int32) - 1
+        words = [word for word, kept in zip(self.words, used.tolist(), strict=False) if kept]
+        return Vocabulary(words), fresh[codes].astype(np.int32, copy=False)
 
     def _learn(self, word: str) -> int:
         code = self._codes.get(word)

@@ -23,6 +23,7 @@ def test_the_families() -> None:
     assert sorted(dispatch.families()) == [
         "inner_f16",
         "inner_f32",
+        "inner_i8",
         "quantize_f32",
         "scan_i8",
         "topk_f32",

@@ -1,14 +1,17 @@
-"""Exact scores of chosen rows; contract in src_c/rerank/rerank.h."""
+"""Scores of chosen rows; contracts in src_c/rerank/rerank.h and src_c/rerank/inner_i8.h."""
 
 cimport numpy as cnp
-from libc.stdint cimport int32_t, uint16_t
+from libc.stdint cimport int8_t, int32_t, uint16_t
 
 from edgerec.kernels.arrays cimport empty_vector, has_dtype, matrix, vector
-from edgerec.kernels.dispatch cimport ER_BAD_ROW, ER_OK, er_kernel, er_status, find
+from edgerec.kernels.dispatch cimport (
+    ER_BAD_CODE, ER_BAD_ROW, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel, er_status,
+    er_status_text, find)
+from edgerec.kernels.scan cimport ER_SCAN_MAX_DIM, er_query_i8, er_rows_i8
 
-from edgerec.errors import ValueRangeError
+from edgerec.errors import LimitExceeded, ValueRangeError
 
-__all__ = ["inner_products"]
+__all__ = ["inner_products", "int8_products"]
 
 cnp.import_array()
 
@@ -57,8 +60,79 @@ def inner_products(query, vectors, rows, *, str isa=None):
             status = er_inner_f32(
                 kernel, wanted, <const float *>table, n, dim, picked, m, out, &at)
     if status == ER_BAD_ROW:
-        raise ValueRangeError(f"rows[{at}] must lie in [0, {n}), got {rows[at]}")
+        raise outside(rows, at, n)
     if status != ER_OK:
         raise ValueRangeError(f"the product with row {rows[at]} is {products[at]}: query and "
                               "vectors must be finite, and small enough not to overflow")
     return products
+
+
+def int8_products(query, float query_scale, codes, scales, rows, *, offsets=None, str isa=None):
+    """Scores of some rows of an int8 table, as `scan_int8` gives them, bit for bit.
+
+    Parameters
+    ----------
+    query : (dim,) int8 in [-127, 127], dim at most 131,071
+    query_scale : finite, > 0
+    codes : (n, dim) int8 in [-127, 127], C-contiguous (not checked: writers guarantee the range)
+    scales : (n,) float32 > 0
+    rows : (m,) int32 in [0, n), any order, repeats allowed
+    offsets : (n,) float32 to be added to the scores, or None
+    isa : implementation to use, exactly; the best runnable one if None
+
+    Returns
+    -------
+    scores : (m,) float32
+        float32(dot) * row scale * query scale [+ row offset], in that order.  Every ISA gives the
+        same bits.
+
+    Raises
+    ------
+    ShapeError
+        A dtype, rank, length or layout differs from the above.
+    ValueRangeError
+        A row lies outside the table, -128 in the query, a query scale that is not finite and
+        positive, or a score that is NaN.
+    LimitExceeded
+        dim above 131,071.
+    UnknownKernel
+        `isa` is unknown or cannot run here.
+    """
+    cdef er_query_i8 wanted
+    cdef er_rows_i8 table
+    table.codes = <const int8_t *>matrix(codes, cnp.NPY_INT8, "codes")
+    table.n = cnp.PyArray_DIM(<cnp.ndarray>codes, 0)
+    table.dim = cnp.PyArray_DIM(<cnp.ndarray>codes, 1)
+    table.scales = <const float *>vector(scales, cnp.NPY_FLOAT32, "scales", table.n)
+    table.offsets = NULL
+    if offsets is not None:
+        table.offsets = <const float *>vector(offsets, cnp.NPY_FLOAT32, "offsets", table.n)
+    wanted.codes = <const int8_t *>vector(query, cnp.NPY_INT8, "query", table.dim)
+    wanted.scale = query_scale
+    cdef const int32_t *picked = <const int32_t *>vector(rows, cnp.NPY_INT32, "rows", -1)
+    cdef size_t m = cnp.PyArray_DIM(<cnp.ndarray>rows, 0), at = 0
+    cdef const er_kernel *kernel = find(b"inner_i8", isa)
+    cdef cnp.ndarray scores = empty_vector(m, cnp.NPY_FLOAT32)
+    cdef float *out = <float *>cnp.PyArray_DATA(scores)
+    cdef er_status status
+    with nogil:
+        status = er_inner_i8(kernel, &wanted, &table, picked, m, out, &at)
+    if status == ER_BAD_ROW:
+        raise outside(rows, at, table.n)
+    if status == ER_BAD_CODE:
+        raise ValueRangeError("query must lie in [-127, 127], got -128; quantize_rows never "
+                              "writes it")
+    if status == ER_BAD_SCALE:
+        raise ValueRangeError(f"query_scale must be finite and positive, got {query_scale}")
+    if status == ER_NOT_FINITE:
+        raise ValueRangeError(f"the score of row {rows[at]} is NaN: scales and offsets must be "
+                              "finite")
+    if status != ER_OK:
+        raise LimitExceeded(f"dim must be at most {ER_SCAN_MAX_DIM}, got {table.dim}: "
+                            f"{er_status_text(status).decode()}")
+    return scores
+
+
+cdef object outside(object rows, size_t at, size_t n):
+    """The exception for a row number outside the table."""
+    return ValueRangeError(f"rows[{at}] must lie in [0, {n}), got {rows[at]}")

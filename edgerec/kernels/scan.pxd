@@ -13,6 +13,7 @@ cdef extern from "scan/scan.h" nogil:
     ctypedef struct er_rows_i8:
         const int8_t *codes
         const float *scales
+        const float *offsets
         const uint8_t *eligible
         size_t n, dim
         int32_t first_row

@@ -2,12 +2,7 @@
 
 #include <math.h>
 
-/* Position of the first row number outside [0, n), or m. */
-static size_t first_outside(const int32_t *rows, size_t m, size_t n) {
-    size_t i = 0;
-    while (i < m && rows[i] >= 0 && (size_t)rows[i] < n) i++;
-    return i;
-}
+#include "gather.h"
 
 static size_t first_not_finite(const float *values, size_t m) {
     size_t i = 0;
@@ -17,7 +12,7 @@ static size_t first_not_finite(const float *values, size_t m) {
 
 er_status er_inner_f32(const er_kernel *kernel, const float *query, const float *vectors, size_t n,
                        size_t dim, const int32_t *rows, size_t m, float *out, size_t *at) {
-    *at = first_outside(rows, m, n);
+    *at = er_first_outside(rows, m, n);
     if (*at < m) return ER_BAD_ROW;
     ((er_inner_f32_fn *)kernel->fn)(query, vectors, dim, rows, m, out);
     *at = first_not_finite(out, m);
@@ -27,7 +22,7 @@ er_status er_inner_f32(const er_kernel *kernel, const float *query, const float 
 er_status er_inner_f16(const er_kernel *kernel, const float *query, const uint16_t *vectors,
                        size_t n, size_t dim, const int32_t *rows, size_t m, float *out,
                        size_t *at) {
-    *at = first_outside(rows, m, n);
+    *at = er_first_outside(rows, m, n);
     if (*at < m) return ER_BAD_ROW;
     ((er_inner_f16_fn *)kernel->fn)(query, vectors, dim, rows, m, out);
     *at = first_not_finite(out, m);

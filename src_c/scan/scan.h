@@ -28,6 +28,7 @@ typedef struct er_query_i8 {
 typedef struct er_rows_i8 {
     const int8_t *codes;     /* n * dim, row-major, in [-127, 127], any alignment */
     const float *scales;     /* n, > 0 */
+    const float *offsets;    /* n, added to the scores; or NULL */
     const uint8_t *eligible; /* bitmap (topk/eligible.h), or NULL for every row */
     size_t n, dim;
     int32_t first_row; /* number of the first row in the result; n + first_row <= INT32_MAX */

@@ -6,6 +6,7 @@ PIP     := $(PY) -m pip --disable-pip-version-check -q
 # The environment's own build tools: the second installation finds the kernels built.
 INSTALL := $(PIP) install --no-build-isolation -e
 SOURCES := pyproject.toml setup.py constraints.txt $(wildcard src_c/*.[ch] src_c/*.def src_c/*/*.[ch]) $(wildcard edgerec/kernels/*.p[yx][xd])
+C_SOURCES := $(wildcard src_c/*.[ch] src_c/*/*.[ch] tests/native/*.[ch] tests/native/*/*.[ch] tests/fuzz/*.[ch])
 DATA    := $(wildcard ../shared/data)
 
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
@@ -13,7 +14,7 @@ ifneq ($(DATA),)
 export EDGEREC_DATA ?= $(abspath $(DATA))
 endif
 
-.PHONY: help demo test test-all lint format sanitize bench-first-light shop-models dist clean
+.PHONY: help demo test test-all lint format sanitize emulate bench-first-light shop-models dist clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -50,17 +51,22 @@ lint: $(VENV)/.dev  ## ruff, mypy --strict, clang-format, cython-lint, codespell
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/clang-format --dry-run --Werror $(wildcard src_c/*.[ch] src_c/*/*.[ch])
+	$(VENV)/bin/clang-format --dry-run --Werror $(C_SOURCES)
 	PATH=$(VENV)/bin:$$PATH $(VENV)/bin/cython-lint edgerec/kernels
 	$(VENV)/bin/codespell
 
 format: $(VENV)/.dev  ## Rewrite the sources as lint wants them
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
-	$(VENV)/bin/clang-format -i $(wildcard src_c/*.[ch] src_c/*/*.[ch])
+	$(VENV)/bin/clang-format -i $(C_SOURCES)
 
 sanitize: $(VENV)/.test  ## The kernels' tests under ASan and UBSan
 	tests/sanitize/run $(PY)
+
+# 77: a tool is missing, and the script said which.
+emulate:  ## Every ISA against scalar where this CPU lacks it (qemu-user, SIMDe); SECONDS=5 a family
+	tests/native/run aarch64 --seconds $(or $(SECONDS),5) || test $$? -eq 77
+	tests/native/run simde --seconds $(or $(SECONDS),5) || test $$? -eq 77
 
 bench-first-light: $(VENV)/.train  ## The compiled SASRec against its peers, and the import times
 	$(PY) -m bench.first_light

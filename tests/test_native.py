@@ -27,6 +27,11 @@ def test_every_implementation_gives_the_bits_of_scalar(kind: str) -> None:
 
 
 @pytest.mark.slow
+def test_kernels_in_several_threads_share_nothing_that_is_written() -> None:
+    assert "executions, no difference" in check("threads", "--threads", "4", "--cases", "30")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "isa"),
     [("aarch64", "neon"), ("aarch64", "neondot"), ("simde", "avx2"), ("simde", "avx512vnni")],

@@ -1,10 +1,10 @@
-/* Every implementation against the scalar one, for a time or a number of cases a family.
+/* Every implementation against the scalar one, for a time or a number of cases.
  *
- *   check [--seconds S] [--cases N] [--seed N] [--first N] [--only FAMILY] [--isa ISA]
+ *   check [--seconds S] [--cases N] [--seed N] [--first N] [--threads N] [--only FAMILY] [--isa ISA]
  *
- * Prints for each implementation how often it ran. Exit status: 0 all alike; 2 a family without a
- * check, or a mistyped argument; 3 the ISA that was asked for runs nowhere; a signal at a
- * difference.
+ * S is shared by the families, N is of each. A difference or a crash names a case and its seed:
+ * --seed, --first and --cases 1 repeat it. Exit status: 0 all alike; 2 a family without a check, or a
+ * mistyped argument; 3 the ISA that was asked for runs nowhere here; a signal at a difference.
  */
 #define _DEFAULT_SOURCE
 #include <signal.h>
@@ -12,13 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "check.h"
 
 typedef struct {
-    double seconds; /* a family; 0 for no limit */
-    unsigned long long cases, seed, first;
+    double seconds; /* 0 for no limit */
+    unsigned long long cases, seed, first, threads;
     const char *only, *isa;
 } settings;
 
@@ -30,53 +29,50 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* A read outside a buffer ends here; under AddressSanitizer it says more itself. */
+/* A read outside a buffer ends here. */
 static void on_fault(int number) {
     check_report(&running, "touched a page that is not its own");
     signal(number, SIG_DFL);
     raise(number);
 }
 
-static void watch_faults(void) {
-#if !defined(__SANITIZE_ADDRESS__)
-    signal(SIGSEGV, on_fault);
-    signal(SIGBUS, on_fault);
-#else
-    (void)on_fault;
-#endif
-}
-
-static int usage(const char *why) {
+static void refuse(const char *why) {
     fprintf(stderr, "check: %s; see tests/native/main.c\n", why);
     exit(2);
 }
 
 static settings parse(int argc, char **argv) {
-    settings s = {.cases = 0, .seed = 1};
-    for (int i = 1; i + 1 < argc; i += 2) {
+    settings s = {.seed = 1, .threads = 1};
+    const struct {
+        const char *name;
+        unsigned long long *number;
+    } numbers[] = {{"--cases", &s.cases},
+                   {"--seed", &s.seed},
+                   {"--first", &s.first},
+                   {"--threads", &s.threads}};
+    if (argc % 2 == 0) refuse("an option without a value");
+    for (int i = 1; i < argc; i += 2) {
         const char *name = argv[i], *value = argv[i + 1];
-        if (strcmp(name, "--seconds") == 0)
+        size_t j = 0;
+        while (j < 4 && strcmp(numbers[j].name, name) != 0) j++;
+        if (j < 4)
+            *numbers[j].number = strtoull(value, NULL, 10);
+        else if (strcmp(name, "--seconds") == 0)
             s.seconds = strtod(value, NULL);
-        else if (strcmp(name, "--cases") == 0)
-            s.cases = strtoull(value, NULL, 10);
-        else if (strcmp(name, "--seed") == 0)
-            s.seed = strtoull(value, NULL, 10);
-        else if (strcmp(name, "--first") == 0)
-            s.first = strtoull(value, NULL, 10);
         else if (strcmp(name, "--only") == 0)
             s.only = value;
         else if (strcmp(name, "--isa") == 0)
             s.isa = value;
         else
-            usage(name);
+            refuse(name);
     }
-    if (argc % 2 == 0) usage("an option without a value");
+    if (s.threads < 1 || s.threads > MOST_THREADS) refuse("--threads");
+    if (s.only && !check_find(s.only)) refuse("no family of this name");
     if (s.seconds <= 0.0 && s.cases == 0) s.cases = 1000;
     return s;
 }
 
-static unsigned long long run_cases(const check_family *family, const settings *s) {
-    double end = now() + s->seconds;
+static unsigned long long run_cases(const check_family *family, const settings *s, double end) {
     unsigned long long number = s->first;
     for (; !s->cases || number - s->first < s->cases; number++) {
         if (s->seconds > 0.0 && number % 16 == 0 && now() > end) break;
@@ -87,42 +83,46 @@ static unsigned long long run_cases(const check_family *family, const settings *
     return number - s->first;
 }
 
-/* How many times another implementation than scalar ran. */
-static unsigned long long run_family(const char *name, const settings *s, bool *has_isa) {
-    const check_family *family = check_find(name);
-    if (!family) usage("a family without a check: add it to tests/native/families.c");
-    if (!check_prepare(&running, name, s->isa)) return 0;
-    *has_isa = true;
-    unsigned long long n = run_cases(family, s);
-    printf("%-14s", name);
+/* How many times a kernel ran. */
+static unsigned long long run_family(const check_family *family, const settings *s, double end) {
+    unsigned long long n = run_cases(family, s, end);
+    printf("%-14s", family->name);
     for (size_t i = 1; i < running.n_kernels; i++) printf(" %s", running.kernels[i]->isa);
     printf("%s: %llu cases\n", running.n_kernels == 1 ? " scalar alone" : "", n);
     fflush(stdout);
-    return n * running.n_kernels;
+    return n * running.n_kernels * running.n_threads;
 }
 
-/* Whether a row of the table is the first of its family. */
-static bool is_first(size_t i) {
-    for (size_t j = 0; j < i; j++)
-        if (strcmp(er_kernel_at(j)->family, er_kernel_at(i)->family) == 0) return false;
-    return true;
+static void refuse_unchecked(void) {
+    for (size_t i = 0; i < er_kernel_count(); i++)
+        if (!check_find(er_kernel_at(i)->family)) {
+            fprintf(stderr, "%s: ", er_kernel_at(i)->family);
+            refuse("a family without a check, to be written in tests/native/families");
+        }
 }
 
 int main(int argc, char **argv) {
     settings s = parse(argc, argv);
     unsigned long long executions = 0;
-    bool has_isa = false, has_family = false;
-    watch_faults();
-    for (size_t i = 0; i < er_kernel_count(); i++) {
-        const char *name = er_kernel_at(i)->family;
-        if (!is_first(i)) continue;
-        if (s.only && strcmp(s.only, name) != 0) continue;
-        has_family = true;
-        executions += run_family(name, &s, &has_isa);
+    double start = now();
+    er_cpu cpu = er_cpu_detect();
+    refuse_unchecked();
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they say more themselves */
+    signal(SIGSEGV, on_fault);
+    signal(SIGBUS, on_fault);
+#else
+    (void)on_fault;
+#endif
+    running.n_threads = s.threads;
+    for (size_t i = 0; i < check_n_families; i++) {
+        const check_family *family = check_families[i];
+        if (s.only && strcmp(s.only, family->name) != 0) continue;
+        if (!check_prepare(&running, family->name, s.isa, cpu)) continue;
+        double share = s.only ? 1.0 : (double)(i + 1) / (double)check_n_families;
+        executions += run_family(family, &s, start + s.seconds * share);
     }
-    if (!has_family) usage("no family of this name");
-    if (!has_isa) {
-        fprintf(stderr, "check: %s cannot run here\n", s.isa);
+    if (executions == 0) {
+        fprintf(stderr, "check: %s runs nowhere here\n", s.isa);
         return 3;
     }
     printf("%llu executions, no difference\n", executions);

@@ -23,7 +23,7 @@
 #endif
 
 enum {
-    SLOTS = 64,
+    SLOTS = 128,
     PAGE = 1 << 16, /* the largest page of the systems that this runs on */
     MARGIN = 128,   /* bytes around a buffer that are checked */
     FILL = 0xCC,

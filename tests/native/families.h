@@ -1,0 +1,11 @@
+/* The families' checks. */
+#ifndef FAMILIES_H
+#define FAMILIES_H
+
+#include "check.h"
+#include "take.h"
+
+extern const check_family check_quantize_f32, check_scan_i8, check_topk_f32;
+extern const check_family check_inner_f32, check_inner_f16, check_inner_i8;
+
+#endif

@@ -5,6 +5,7 @@
 #include "cpu.h"
 #include "kernels.h"
 #include "quantize/quantize.h"
+#include "ranges.h"
 #include "rerank/inner_i8.h"
 #include "rerank/rerank.h"
 #include "scan/scan.h"

@@ -17,9 +17,11 @@ from tests.oracles import kernels as oracle
 from tests.strategies.arrays import (
     bitmaps,
     code_rows,
+    disjoint_ranges,
     fenced,
     lengths,
     positive_scales,
+    score_offsets,
     shifted,
 )
 from tests.strategies.isas import each_isa
@@ -42,8 +44,8 @@ def query_of(dim: int, seed: int = 1) -> NDArray[np.int8]:
 @given(
     data=st.data(),
     n=lengths(*MANY, most=700),
-    dim=lengths(16, 32, 64, most=200),
-    k=st.sampled_from([1, 3, 10, 70, 1000, 10_000]),
+    dim=lengths(4, 8, 16, 32, 64, most=200),
+    k=st.sampled_from([1, 3, 10, 70, 1000, 30_000]),
 )
 def test_every_isa_equals_a_sort_of_all_scores(
     isa: str, data: st.DataObject, n: int, dim: int, k: int
@@ -53,17 +55,20 @@ def test_every_isa_equals_a_sort_of_all_scores(
     scales = data.draw(positive_scales(n))
     chosen = data.draw(bitmaps(n))
     mask, eligible = chosen if chosen else (None, None)
+    offsets, ranges = data.draw(score_offsets(n)), data.draw(disjoint_ranges(n))
     rows, scores = scan_int8(
         fenced(query),
         SCALE,
         fenced(codes),
         fenced(scales),
         k,
+        offsets=None if offsets is None else fenced(offsets),
         eligible=None if eligible is None else fenced(eligible),
+        ranges=ranges,
         isa=isa,
     )
     wanted_rows, wanted_scores = oracle.best(
-        oracle.scan_scores(query, SCALE, codes, scales), k, mask
+        oracle.scan_scores(query, SCALE, codes, scales, offsets), k, oracle.within(n, mask, ranges)
     )
     assert rows.dtype == np.int32
     assert scores.dtype == np.float32
@@ -89,6 +94,56 @@ def test_a_table_larger_than_the_cache(isa: str, dim: int, share: float | None) 
     assert (scores == all_scores[wanted]).all()
 
 
+def lists(n: int, seed: int) -> NDArray[np.int64]:
+    """Three quarters of the rows as ranges of 50 to 300, like the lists of an index."""
+    rng = np.random.default_rng(seed)
+    stops = np.cumsum(rng.integers(50, 300, n // 175))
+    starts = np.concatenate([[0], stops[:-1]])
+    ranges = np.stack([starts, stops], 1)[stops <= n]
+    return rng.permutation(ranges)[: len(ranges) * 3 // 4].astype(np.int64)
+
+
+@each_isa("scan_i8")
+@pytest.mark.parametrize("dim", [64, 100])
+@pytest.mark.parametrize("share", [None, 0.05, 0.7])
+def test_lists_larger_than_the_cache(isa: str, dim: int, share: float | None) -> None:
+    n = (1 << 20) // 64 * 2
+    codes, scales = codes_of(n, dim)
+    offsets = np.random.default_rng(4).normal(size=n).astype(np.float32)
+    query, ranges = query_of(dim), lists(n, 5)
+    mask = None if share is None else np.random.default_rng(2).random(n) < share
+    eligible = None if mask is None else np.packbits(mask, bitorder="little")
+    rows, scores = scan_int8(
+        query, SCALE, codes, scales, 200, offsets=offsets, eligible=eligible, ranges=ranges, isa=isa
+    )
+    all_scores = oracle.scan_scores(query, SCALE, codes, scales, offsets)
+    all_scores[~oracle.within(n, mask, ranges)] = -np.inf
+    wanted = np.argsort(-all_scores, kind="stable")[:200]
+    assert (rows == wanted).all()
+    assert (scores == all_scores[wanted]).all()
+
+
+@each_isa("scan_i8")
+@pytest.mark.parametrize("k", [1, 20, 100, 1000])
+def test_ranges_that_overlap_give_rows_of_theirs_at_most_k(isa: str, k: int) -> None:
+    codes, scales = codes_of(300, 32)
+    ranges = np.array([[10, 200], [0, 0], [100, 290], [10, 290], [10, 290]], np.int64)
+    rows, scores = scan_int8(query_of(32), SCALE, codes, scales, k, ranges=ranges, isa=isa)
+    all_scores = oracle.scan_scores(query_of(32), SCALE, codes, scales)
+    assert len(rows) == min(k, 300)
+    assert rows[0] == 10 + np.argmax(all_scores[10:290])
+    assert ((rows >= 10) & (rows < 290)).all()
+    assert (scores == all_scores[rows]).all()
+    assert (np.diff(scores) <= 0).all()
+
+
+@pytest.mark.parametrize("bad", [[2, 1], [-1, 2], [0, 4], [4, 4], [-(2**63), 2**62]])
+def test_a_range_outside_the_table_is_refused(bad: list[int]) -> None:
+    codes, scales = codes_of(3, 4)
+    with pytest.raises(ValueRangeError, match="ranges"):
+        scan_int8(query_of(4), SCALE, codes, scales, 1, ranges=np.array([[0, 1], bad], np.int64))
+
+
 @each_isa("scan_i8")
 @pytest.mark.parametrize("dim", [33, 64, 131_071])
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -101,7 +156,7 @@ def test_the_largest_sums_are_exact(isa: str, dim: int, sign: int) -> None:
 
 
 @each_isa("scan_i8")
-@pytest.mark.parametrize("dim", [1, 31, 32, 47, 64, 65])
+@pytest.mark.parametrize("dim", [1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 47, 64, 65])
 def test_memory_of_any_alignment(isa: str, dim: int) -> None:
     codes, scales = codes_of(70, dim)
     query = query_of(dim)
@@ -224,6 +279,11 @@ def test_row_numbers_that_would_not_fit_are_refused() -> None:
         ("codes", np.zeros((4, 3), np.int8).T),
         ("scales", np.zeros(4, np.float32)),
         ("scales", np.zeros(3, np.float64)),
+        ("offsets", np.zeros(2, np.float32)),
+        ("offsets", np.zeros(3, np.float64)),
+        ("ranges", np.zeros((1, 2), np.int32)),
+        ("ranges", np.zeros((2, 1), np.int64)),
+        ("ranges", np.zeros(2, np.int64)),
         ("eligible", np.ones(3, bool)),
         ("eligible", np.ones(2, np.uint8)),
     ],

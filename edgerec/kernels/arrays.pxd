@@ -1,13 +1,19 @@
 """What every door does with NumPy arrays; see arrays.pyx."""
 
 cimport numpy as cnp
-from libc.stdint cimport int32_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
+
+cdef extern from "ranges.h" nogil:
+    ctypedef struct er_range:
+        int64_t start, stop
 
 cdef bint has_dtype(object array, int dtype) noexcept
 cdef void *vector(object array, int dtype, str name, Py_ssize_t length) except NULL
 cdef void *matrix(object array, int dtype, str name) except NULL
 cdef void *writable(object array, str name) except NULL
 cdef const uint8_t *bitmap(object eligible, Py_ssize_t n) except? NULL
+cdef const er_range *ranges_in(
+    object ranges, er_range *whole, Py_ssize_t n, size_t *count) except NULL
 cdef Py_ssize_t top_count(object k) except -1
 cdef int32_t first_number(object first_row, Py_ssize_t n) except -1
 cdef cnp.ndarray empty_vector(cnp.npy_intp length, int dtype)

@@ -68,6 +68,19 @@ cdef const uint8_t *bitmap(object eligible, Py_ssize_t n) except? NULL:
     return <const uint8_t *>vector(eligible, cnp.NPY_UINT8, "eligible", (n + 7) // 8)
 
 
+cdef const er_range *ranges_in(object ranges, er_range *whole, Py_ssize_t n,
+                               size_t *count) except NULL:
+    """Memory of (r, 2) int64 ranges and how many; for None the `whole` of n rows, filled in."""
+    if ranges is None:
+        whole[0] = er_range(0, n)
+        count[0] = 1
+        return whole
+    if not fits(ranges, cnp.NPY_INT64, 2) or cnp.PyArray_DIM(<cnp.ndarray>ranges, 1) != 2:
+        raise misfit(ranges, cnp.NPY_INT64, "ranges", "(r, 2)")
+    count[0] = cnp.PyArray_DIM(<cnp.ndarray>ranges, 0)
+    return <const er_range *>cnp.PyArray_DATA(<cnp.ndarray>ranges)
+
+
 cdef object integer(object value, str name):
     """A Python integer of any size."""
     try:

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int8_t, int32_t, uint8_t
 
+from edgerec.kernels.arrays cimport er_range
 from edgerec.kernels.dispatch cimport er_kernel, er_status
 from edgerec.kernels.topk cimport er_key
 
@@ -18,5 +19,6 @@ cdef extern from "scan/scan.h" nogil:
         size_t n, dim
         int32_t first_row
     er_status er_scan_i8(
-        const er_kernel *kernel, const er_query_i8 *query, const er_rows_i8 *table, size_t k,
-        er_key *keys, int32_t *rows, float *scores, size_t *found)
+        const er_kernel *kernel, const er_query_i8 *query, const er_rows_i8 *table,
+        const er_range *ranges, size_t n_ranges, size_t k, er_key *keys, int32_t *rows,
+        float *scores, size_t *found)

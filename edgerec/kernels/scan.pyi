@@ -10,7 +10,9 @@ def scan_int8(
     scales: NDArray[np.float32],
     k: int,
     *,
+    offsets: NDArray[np.float32] | None = None,
     eligible: NDArray[np.uint8] | None = None,
+    ranges: NDArray[np.int64] | None = None,
     first_row: int = 0,
     isa: str | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]: ...

@@ -5,9 +5,11 @@ from libc.stdint cimport int8_t, int32_t
 from libc.stdlib cimport free
 
 from edgerec.kernels.arrays cimport (
-    bitmap, empty_vector, first, first_number, matrix, scratch, top_count, vector)
+    bitmap, empty_vector, er_range, first, first_number, matrix, ranges_in, scratch, top_count,
+    vector)
 from edgerec.kernels.dispatch cimport (
-    ER_BAD_CODE, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel, er_status, er_status_text, find)
+    ER_BAD_CODE, ER_BAD_RANGE, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel, er_status,
+    er_status_text, find)
 from edgerec.kernels.topk cimport er_key, er_topk_workspace
 
 from edgerec.errors import LimitExceeded, ValueRangeError
@@ -17,8 +19,8 @@ __all__ = ["scan_int8"]
 cnp.import_array()
 
 
-def scan_int8(query, float query_scale, codes, scales, k, *, eligible=None,
-              first_row=0, str isa=None):
+def scan_int8(query, float query_scale, codes, scales, k, *, offsets=None,
+              eligible=None, ranges=None, first_row=0, str isa=None):
     """The `k` eligible rows with the largest inner product with the query.
 
     Parameters
@@ -28,8 +30,12 @@ def scan_int8(query, float query_scale, codes, scales, k, *, eligible=None,
     codes : (n, dim) int8 in [-127, 127], C-contiguous (not checked: writers guarantee the range)
     scales : (n,) float32 > 0
     k : how many, 1 to 30,000
+    offsets : (n,) float32 added to the scores, or None; -|x|**2 / 2 makes the nearest row the best
     eligible : (ceil(n / 8),) uint8 bitmap in little bit order (``np.packbits(mask,
         bitorder="little")``), or None for every row
+    ranges : (r, 2) int64, C-contiguous: the rows from start to stop of each are looked at, in this
+        order, which the result does not show; they should be disjoint, since a row that lies in
+        two may come twice; None for all rows
     first_row : number of ``codes[0]`` in the result, for a search over a slice of a table; a slice
         that starts at a multiple of 8 can slice the bitmap too
     isa : implementation to use, exactly; the best runnable one if None
@@ -39,7 +45,8 @@ def scan_int8(query, float query_scale, codes, scales, k, *, eligible=None,
     rows : (m,) int32
     scores : (m,) float32
         m = min(k, eligible rows); score descending, equal scores by row ascending; score =
-        float32(dot) * row scale * query scale, in that order.  Every ISA gives the same bits.
+        float32(dot) * row scale * query scale [+ offset], rounded step by step.  Every ISA gives
+        the same bits.
 
     Raises
     ------
@@ -47,7 +54,7 @@ def scan_int8(query, float query_scale, codes, scales, k, *, eligible=None,
         A dtype, rank, length or layout differs from the above.
     ValueRangeError
         -128 in the query, a query scale that is not finite and positive, an eligible row whose
-        score is NaN, k below 1, or a negative first_row.
+        score is NaN, k below 1, a range that does not lie in the table, or a negative first_row.
     LimitExceeded
         k above 30,000, dim above 131,071, or row numbers above 2**31 - 1.
     UnknownKernel
@@ -56,14 +63,20 @@ def scan_int8(query, float query_scale, codes, scales, k, *, eligible=None,
     cdef size_t count = top_count(k), found = 0
     cdef er_query_i8 wanted
     cdef er_rows_i8 table
+    cdef er_range whole
+    cdef size_t n_ranges
     table.codes = <const int8_t *>matrix(codes, cnp.NPY_INT8, "codes")
     table.n = cnp.PyArray_DIM(<cnp.ndarray>codes, 0)
     table.dim = cnp.PyArray_DIM(<cnp.ndarray>codes, 1)
     table.scales = <const float *>vector(scales, cnp.NPY_FLOAT32, "scales", table.n)
+    table.offsets = NULL
+    if offsets is not None:
+        table.offsets = <const float *>vector(offsets, cnp.NPY_FLOAT32, "offsets", table.n)
     table.eligible = bitmap(eligible, table.n)
     wanted.codes = <const int8_t *>vector(query, cnp.NPY_INT8, "query", table.dim)
     wanted.scale = query_scale
     table.first_row = first_number(first_row, table.n)
+    cdef const er_range *pieces = ranges_in(ranges, &whole, table.n, &n_ranges)
     cdef const er_kernel *kernel = find(b"scan_i8", isa)
     cdef cnp.ndarray best_rows = empty_vector(min(count, table.n), cnp.NPY_INT32)
     cdef cnp.ndarray best_scores = empty_vector(min(count, table.n), cnp.NPY_FLOAT32)
@@ -73,7 +86,7 @@ def scan_int8(query, float query_scale, codes, scales, k, *, eligible=None,
     cdef er_status status
     with nogil:
         status = er_scan_i8(
-            kernel, &wanted, &table, count, keys, rows_out, scores_out, &found)
+            kernel, &wanted, &table, pieces, n_ranges, count, keys, rows_out, scores_out, &found)
         free(keys)
     if status != ER_OK:
         raise refusal(status, query_scale, table.dim)
@@ -87,7 +100,10 @@ cdef object refusal(er_status status, float query_scale, size_t dim):
                                "writes it")
     if status == ER_BAD_SCALE:
         return ValueRangeError(f"query_scale must be finite and positive, got {query_scale}")
+    if status == ER_BAD_RANGE:
+        return ValueRangeError("ranges must satisfy 0 <= start <= stop <= number of rows")
     if status == ER_NOT_FINITE:
-        return ValueRangeError("the score of an eligible row is NaN: scales must be finite")
+        return ValueRangeError("the score of an eligible row is NaN: scales and offsets must be "
+                               "finite")
     return LimitExceeded(f"dim must be at most {ER_SCAN_MAX_DIM}, got {dim}: "
                          f"{er_status_text(status).decode()}")

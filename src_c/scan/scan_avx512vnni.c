@@ -112,6 +112,8 @@ INLINE void offer_group(const scan_query *query, const er_rows_i8 *table, size_t
     __m512 score_f32x16 = _mm512_cvtepi32_ps(dot16(query, table->codes + start * dim, dim));
     score_f32x16 = _mm512_mul_ps(score_f32x16, _mm512_loadu_ps(table->scales + start));
     score_f32x16 = _mm512_mul_ps(score_f32x16, _mm512_set1_ps(query->scale));
+    if (table->offsets)
+        score_f32x16 = _mm512_add_ps(score_f32x16, _mm512_loadu_ps(table->offsets + start));
     /* "not less than" lets NaN through, to be noted */
     bits = _mm512_mask_cmp_ps_mask((__mmask16)bits, score_f32x16, _mm512_set1_ps(top->threshold),
                                    _CMP_NLT_UQ);
@@ -122,13 +124,14 @@ INLINE void offer_group(const scan_query *query, const er_rows_i8 *table, size_t
 }
 
 /* With dim known at compile time its loops unroll. */
-VNNI void er_scan_i8_avx512vnni(const er_query_i8 *query, const er_rows_i8 *table, er_topk *top) {
+VNNI void er_scan_i8_avx512vnni(const er_query_i8 *query, const er_rows_i8 *table,
+                                const er_range *ranges, size_t n_ranges, er_topk *top) {
     assert(table->dim <= ER_SCAN_MAX_DIM);
     const scan_query ready = prepare(query, table->dim);
     switch (table->dim) {
-    case 64: walk(&ready, table, 64, top); break;
-    case 128: walk(&ready, table, 128, top); break;
-    default: walk(&ready, table, table->dim, top);
+    case 64: walk(&ready, table, ranges, n_ranges, 64, top); break;
+    case 128: walk(&ready, table, ranges, n_ranges, 128, top); break;
+    default: walk(&ready, table, ranges, n_ranges, table->dim, top);
     }
 }
 

@@ -2,11 +2,11 @@
 
 enum { SHORT = 16 }; /* up to this many, insertion beats another split */
 
-/* The highest bit in which some two of n >= 2 distinct keys differ. */
+/* The highest bit in which some two of n keys differ; 0 if all are equal. */
 static er_key highest_difference(const er_key *keys, size_t n) {
     er_key differences = 0;
     for (size_t i = 1; i < n; i++) differences |= keys[i] ^ keys[0];
-    return (er_key)1 << (63 - __builtin_clzll(differences));
+    return differences ? (er_key)1 << (63 - __builtin_clzll(differences)) : 0;
 }
 
 /* Move the keys that have the bit before those that do not; how many have it. Written without a
@@ -24,7 +24,9 @@ static size_t split(er_key *keys, size_t n, er_key bit) {
 
 void er_keys_select(er_key *keys, size_t n, size_t k) {
     while (k > 0 && k < n) {
-        size_t left = split(keys, n, highest_difference(keys, n));
+        er_key bit = highest_difference(keys, n);
+        if (bit == 0) return;
+        size_t left = split(keys, n, bit);
         if (k < left) {
             n = left;
         } else {
@@ -46,7 +48,9 @@ static void insertion_sort(er_key *keys, size_t n) {
 
 void er_keys_sort(er_key *keys, size_t n) {
     while (n > SHORT) {
-        size_t left = split(keys, n, highest_difference(keys, n));
+        er_key bit = highest_difference(keys, n);
+        if (bit == 0) return;
+        size_t left = split(keys, n, bit);
         er_keys_sort(keys, left);
         keys += left;
         n -= left;

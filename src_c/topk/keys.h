@@ -2,8 +2,8 @@
  *
  * The high half is the score mapped to an unsigned integer of the same order, the low half the
  * complement of the row: a larger key is a higher score, or an equal score in an earlier row. Keys
- * of different rows differ, so the order is total and every selection has one answer. -0.0 counts,
- * and comes back, as 0.0. NaN has no key.
+ * of different rows differ, so the order is total and every selection has one answer; a row that is
+ * offered twice may come twice. -0.0 counts, and comes back, as 0.0. NaN has no key.
  */
 #ifndef ER_KEYS_H
 #define ER_KEYS_H
@@ -34,11 +34,11 @@ static inline float er_key_score(er_key key) {
     return score;
 }
 
-/* Move the k largest of n distinct keys to the front, in any order. O(n) on the average, 64 passes
+/* Move the k largest of n keys to the front, in any order. O(n) on the average, 64 passes
  * at worst; k <= n. In place, no allocation. */
 void er_keys_select(er_key *keys, size_t n, size_t k);
 
-/* Sort n distinct keys, largest first. In place, recursion at most 64 deep. */
+/* Sort n keys, largest first. In place, recursion at most 64 deep. */
 void er_keys_sort(er_key *keys, size_t n);
 
 #endif

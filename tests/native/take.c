@@ -37,6 +37,29 @@ int32_t *take_row_numbers(check *c, size_t m, size_t n) {
     return rows;
 }
 
+static er_range *whole_range(check *c, size_t n, size_t *n_ranges) {
+    er_range *ranges = memory_take(&c->draw, sizeof(er_range), sizeof(int64_t));
+    ranges[0] = (er_range){0, (int64_t)n};
+    *n_ranges = 1;
+    return ranges;
+}
+
+er_range *take_ranges(check *c, size_t n, size_t *n_ranges) {
+    if (draw_one_in(&c->draw, 3)) return whole_range(c, n, n_ranges);
+    size_t m = draw_length(&c->draw, 20), row = 0;
+    er_range *ranges = memory_take(&c->draw, m * sizeof(er_range), sizeof(int64_t));
+    for (size_t i = 0; i < m; i++) {
+        int64_t start = (int64_t)(row += draw_below(&c->draw, (uint32_t)(n - row) / 4 + 1));
+        int64_t stop = (int64_t)(row += draw_below(&c->draw, (uint32_t)(n - row) / 2 + 1));
+        size_t at = draw_below(&c->draw, (uint32_t)i + 1); /* in any order */
+        ranges[i] = ranges[at];
+        ranges[at] = (er_range){start, stop};
+    }
+    if (m && draw_one_in(&c->draw, 40)) ranges[0].stop = (int64_t)n + 1;
+    *n_ranges = m;
+    return ranges;
+}
+
 er_query_i8 take_query(check *c, size_t dim) {
     int most = draw_one_in(&c->draw, 40) ? 128 : 127;
     return (er_query_i8){.codes = take_codes(c, dim, most),

@@ -12,6 +12,9 @@ uint8_t *take_eligible(check *c, size_t n);       /* a bitmap of n rows, or NULL
 /* m row numbers below n; at times one outside. */
 int32_t *take_row_numbers(check *c, size_t m, size_t n);
 
+/* Disjoint ranges of n rows, in any order; at times one outside. */
+er_range *take_ranges(check *c, size_t n, size_t *n_ranges);
+
 er_query_i8 take_query(check *c, size_t dim); /* at times one that is refused */
 er_rows_i8 take_table(check *c, size_t n, size_t dim);
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["best", "inner_products", "quantize_rows", "scan_scores"]
+__all__ = ["best", "inner_products", "quantize_rows", "scan_scores", "within"]
 
 LANES = 16
 
@@ -27,10 +27,25 @@ def scan_scores(
     query_scale: np.float32,
     codes: NDArray[np.int8],
     scales: NDArray[np.float32],
+    offsets: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """float32(dot) * row scale * query scale, in that order, of every row."""
+    """float32(dot) * row scale * query scale [+ offset], in that order, of every row."""
     dots = codes.astype(np.int64) @ query.astype(np.int64)
-    return dots.astype(np.float32) * scales * np.float32(query_scale)
+    scores = dots.astype(np.float32) * scales * np.float32(query_scale)
+    return scores if offsets is None else scores + offsets
+
+
+def within(
+    n: int, mask: NDArray[np.bool_] | None, ranges: NDArray[np.int64] | None
+) -> NDArray[np.bool_]:
+    """Which of n rows the mask allows and lie in a range."""
+    if ranges is None:
+        covered = np.ones(n, np.bool_)
+    else:
+        covered = np.zeros(n, np.bool_)
+        for start, stop in ranges:
+            covered[start:stop] = True
+    return covered if mask is None else covered & mask
 
 
 def best(

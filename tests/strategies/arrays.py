@@ -10,7 +10,17 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-__all__ = ["bitmaps", "code_rows", "fenced", "float_rows", "lengths", "positive_scales", "shifted"]
+__all__ = [
+    "bitmaps",
+    "code_rows",
+    "disjoint_ranges",
+    "fenced",
+    "float_rows",
+    "lengths",
+    "positive_scales",
+    "score_offsets",
+    "shifted",
+]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -62,6 +72,28 @@ def positive_scales(draw: st.DrawFn, n: int) -> NDArray[np.float32]:
     if kind == "random":
         return rng.uniform(0.001, 0.1, n).astype(np.float32)
     return (10.0 ** rng.uniform(-30, 30, n)).astype(np.float32)
+
+
+@st.composite
+def score_offsets(draw: st.DrawFn, n: int) -> NDArray[np.float32] | None:
+    """(n,) float32 of the scores' size, all equal, or huge; None for none."""
+    rng = draw(_generators())
+    kind = draw(st.sampled_from([None, "random", "equal", "huge"]))
+    if kind is None:
+        return None
+    size = {"random": 1.0, "equal": 0.0, "huge": 1e30}[kind]
+    return (rng.normal(size=n) * size - 0.5).astype(np.float32)
+
+
+@st.composite
+def disjoint_ranges(draw: st.DrawFn, n: int) -> NDArray[np.int64] | None:
+    """(r, 2) int64 ranges of n rows, in any order, short or long, some empty; None for all rows."""
+    pieces = draw(st.sampled_from([None, 0, 1, 2, 5, 40]))
+    if pieces is None:
+        return None
+    rng = draw(_generators())
+    cuts = np.sort(rng.integers(0, n + 1, 2 * pieces))
+    return rng.permutation(cuts.reshape(pieces, 2).astype(np.int64))
 
 
 @st.composite

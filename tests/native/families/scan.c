@@ -3,7 +3,8 @@
 typedef struct {
     er_query_i8 query;
     er_rows_i8 table;
-    size_t k;
+    er_range *ranges;
+    size_t n_ranges, k;
 } scan;
 
 static void draw_case(check *c, void *inputs) {
@@ -13,6 +14,7 @@ static void draw_case(check *c, void *inputs) {
     in->query = take_query(c, dim);
     in->table = take_table(c, n, dim);
     in->table.eligible = take_eligible(c, n);
+    in->ranges = take_ranges(c, n, &in->n_ranges);
 }
 
 static void room(check *c, const void *inputs, answer *out) {
@@ -22,8 +24,8 @@ static void room(check *c, const void *inputs, answer *out) {
 
 static void run(const er_kernel *kernel, const void *inputs, answer *out) {
     const scan *in = inputs;
-    out->status = er_scan_i8(kernel, &in->query, &in->table, in->k, out->scratch,
-                             out->outputs[0].at, out->outputs[1].at, &out->count);
+    out->status = er_scan_i8(kernel, &in->query, &in->table, in->ranges, in->n_ranges, in->k,
+                             out->scratch, out->outputs[0].at, out->outputs[1].at, &out->count);
 }
 
 const check_family check_scan_i8 = {"scan_i8", draw_case, room, run};

@@ -5,11 +5,13 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from bench.retrieval import generated, peers, sets, tuning
+from bench.retrieval import generated, peers, scanners, sets, tuning
 from bench.retrieval.approximate import approximate
 from bench.retrieval.building import build, index_of
 from bench.retrieval.cache import entry
 from bench.retrieval.run import Outcome, Run
+from bench.retrieval.scan import scan
+from bench.retrieval.stream import reader
 from bench.retrieval.timing import Flush, turns
 
 CHOSEN = ("faiss-hnsw32", "faiss-ivf-pqfs")
@@ -123,3 +125,32 @@ def test_an_outcome_survives_its_record(run):
     build(sets.load("norms"), peers.PEERS["faiss-hnsw32"])
     outcome = approximate("norms", run)
     assert Outcome.from_record(outcome.as_record()) == outcome
+
+
+def test_scans_are_measured_beside_peers_that_give_the_same_rows(run, monkeypatch):
+    for name in set(scanners.PEERS) - {
+        "numpy float32",
+        "faiss FlatIP",
+        "faiss QT_8bit_direct_signed",
+    }:
+        monkeypatch.delitem(scanners.PEERS, name)
+    outcome = scan(64, run, rows=3000)
+    assert set(outcome.details) == {"1", "8", "64"}
+    assert len(outcome.figures) == 7
+    assert all(figure.value > 0 for figure in outcome.figures)
+
+
+def test_a_scan_that_answers_wrongly_is_not_measured(run, monkeypatch):
+    def wrong(table):
+        return lambda queries: np.zeros((len(queries), scanners.K), np.int64)
+
+    monkeypatch.setitem(scanners.PEERS, "numpy float32", scanners.Scan(wrong, int8=False))
+    for name in set(scanners.PEERS) - {"numpy float32"}:
+        monkeypatch.delitem(scanners.PEERS, name)
+    with pytest.raises(SystemExit, match="numpy float32: recall"):
+        scan(64, run, rows=3000)
+
+
+def test_the_reader_reads_every_word():
+    words = np.arange(4 * 64, dtype=np.uint64) ** 3
+    assert reader()(words) == np.bitwise_xor.reduce(words)

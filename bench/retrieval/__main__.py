@@ -1,7 +1,7 @@
 """Retrieval beside its peers.
 
     make bench-retrieval
-    python -m bench.retrieval --only scan --only approximate-clustered
+    python -m bench.retrieval --only scan-128 --only approximate-clustered
 
 Prints a line a figure, ending in ``ok`` or ``short``; writes ``bench/results/retrieval.json``;
 exits with 1 where one is short.  One process, one thread for everybody.  A part that was finished
@@ -26,11 +26,13 @@ from bench.retrieval.approximate import approximate  # noqa: E402
 from bench.retrieval.cache import entry, sources_digest  # noqa: E402
 from bench.retrieval.peers import versions  # noqa: E402
 from bench.retrieval.run import Outcome, Run  # noqa: E402
+from bench.retrieval.scan import scan  # noqa: E402
 from bench.retrieval.timing import CLOCKS  # noqa: E402
 from bench.sequences import DataAbsent  # noqa: E402
 
 Part = Callable[[Run], Outcome]
 PARTS: Mapping[str, Part] = {
+    **{f"scan-{dim}": partial(scan, dim) for dim in (64, 128, 256)},
     **{f"approximate-{name}": partial(approximate, name) for name in sets.NAMES},
 }
 

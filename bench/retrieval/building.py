@@ -49,7 +49,7 @@ def build(data: sets.DataSet, peer: Peer) -> None:
         save = peer.build(items, **peer.settings)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         save(folder)
-        size = sum(path.stat().st_size for path in folder.iterdir())
+        size = sum(path.stat().st_size for path in folder.rglob("*"))
         place.finish(
             {
                 "set": data.name,

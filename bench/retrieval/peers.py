@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from bench.retrieval import peers_faiss, peers_graph, peers_scann
+from bench.retrieval import peers_faiss, peers_graph, peers_scann, peers_zvec
 from bench.retrieval.peer import Peer
 
 __all__ = ["PEERS", "versions"]
@@ -15,6 +15,7 @@ ORDER = (
     "faiss-ivf-rabitqfs",
     "faiss-ivf-sq8",
     "scann",
+    "zvec-i8",
     "faiss-hnsw32",
     "hnswlib",
     "faiss-hnsw64-sq8",
@@ -22,11 +23,14 @@ ORDER = (
     "usearch-i8",
     "faiss-hnsw32-200",
 )
-_ALL = {p.name: p for p in (*peers_faiss.PEERS, *peers_graph.PEERS, *peers_scann.PEERS)}
+_ALL = {
+    p.name: p
+    for p in (*peers_faiss.PEERS, *peers_graph.PEERS, *peers_scann.PEERS, *peers_zvec.PEERS)
+}
 PEERS: dict[str, Peer] = {name: _ALL[name] for name in ORDER}
 
 
 def versions() -> dict[str, str]:
     """Name the packages that are measured."""
-    packages = sorted({peer.package for peer in PEERS.values()} | {"numpy"})
+    packages = sorted({peer.package for peer in PEERS.values()} | {"numkong", "numpy", "torch"})
     return {package: metadata.version(package) for package in packages}

@@ -1,4 +1,4 @@
-"""The graphs beside FAISS': hnswlib (built with -O3 -march=native), usearch and zvec."""
+"""The graphs beside FAISS': hnswlib (built with -O3 -march=native) and usearch."""
 
 from __future__ import annotations
 

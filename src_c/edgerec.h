@@ -2,6 +2,7 @@
 #ifndef EDGEREC_H
 #define EDGEREC_H
 
+#include "bitmap/bitmap.h"
 #include "cpu.h"
 #include "kernels.h"
 #include "quantize/quantize.h"

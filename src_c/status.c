@@ -14,6 +14,7 @@ const char *er_status_text(er_status status) {
     case ER_BAD_CODE: return "a code lies outside [-127, 127]";
     case ER_BAD_SCALE: return "a scale is not finite and positive";
     case ER_NOT_FINITE: return "a value is not finite";
+    case ER_BAD_STEP: return "a step of a program uses what is not there";
     }
     return "unknown status";
 }

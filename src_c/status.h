@@ -18,7 +18,8 @@ typedef enum er_status {
     ER_BAD_VISITS,     /* visits that do not belong to the ranges and the queries */
     ER_BAD_CODE,       /* a code lies outside [-127, 127] */
     ER_BAD_SCALE,      /* a scale is not finite, or not positive */
-    ER_NOT_FINITE      /* NaN (or infinity, where the header says so) among the values */
+    ER_NOT_FINITE,     /* NaN (or infinity, where the header says so) among the values */
+    ER_BAD_STEP        /* a step of a program uses what is not there */
 } er_status;
 
 /* One line in English for a message; never NULL. Thread-safe. */

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from edgerec.bundle.reader import open_bundle
 from edgerec.bundle.writer import BundleWriter
+from edgerec.catalog import versions
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
 from edgerec.catalog.snapshot import Snapshot
-from edgerec.catalog.versions import MAX_CHANGES
 from edgerec.errors import (
     BundleError,
     InvalidInput,
@@ -190,7 +190,7 @@ def test_float16_originals_stay_float16() -> None:
 
 
 def test_items_must_have_the_attributes_of_the_catalogue(catalog: Catalog) -> None:
-    with pytest.raises(InvalidInput, match=r"price \(number\).*got colour \(category\)"):
+    with pytest.raises(InvalidInput, match=r"price \(number\).*got colour \(keyword\)"):
         catalog.upsert(Items.from_records([{"id": "a", "colour": "red"}]), vectors_of(1))
 
 
@@ -295,14 +295,34 @@ def test_eligible_leaves_out_what_it_is_told(catalog: Catalog) -> None:
         assert (eligible.count, eligible.rows) == (len(rows), 5)
 
 
-def test_many_changes_are_folded(catalog: Catalog) -> None:
-    count = MAX_CHANGES + 50
-    catalog.upsert(items_of(*(f"n{i}" for i in range(count))), vectors_of(count))
-    first = catalog.snapshot()
-    for i in range(count):
-        catalog.update(f"n{i}", price=float(i))
-    assert catalog.snapshot().column("price").tolist() == [10.0] * 5 + list(range(count))
-    assert first.column("price").tolist() == [10.0] * (5 + count)
+def test_a_snapshot_that_is_held_for_long_stays(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest version moves on to memory of its own, again and again."""
+    monkeypatch.setattr(versions, "MIN_NOTES", 3 * versions.NOTE)
+    catalog.upsert(items_of("f"), vectors_of(1))
+    held, memories = [], set()
+    for step in range(40):
+        catalog.update("f" if step % 3 else "a", price=float(step), title=str(step))
+        now = catalog.snapshot()
+        held.append((now, now.record(0), now.record(5)))
+        memories.add(id(now.columns["price"].stored.memory))
+    assert len(memories) > 5
+    for now, first, last in held:
+        assert (now.record(0), now.record(5)) == (first, last)
+        assert now.column("price").tolist() == [first["price"], *[10.0] * 4, last["price"]]
+    expected = [float(3 * (step // 3)) for step in range(40)]
+    assert [first["price"] for _, first, _ in held] == expected
+
+
+def test_memory_is_kept_where_no_snapshot_is_held(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "MIN_NOTES", 3 * versions.NOTE)
+    memory = catalog.snapshot().columns["price"].stored.memory
+    for step in range(40):
+        catalog.update("a", price=float(step))
+    assert catalog.snapshot().columns["price"].stored.memory is memory
 
 
 def test_compacting_keeps_the_items_and_the_sequence(catalog: Catalog) -> None:

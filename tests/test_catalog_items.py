@@ -49,9 +49,9 @@ def test_columns_equal_records(records: list[dict[str, Any]]) -> None:
         ("price", 1, "number"),
         ("price", 0.5, "number"),
         ("price", np.float32(0.5), "number"),
-        ("new", True, "flag"),
-        ("new", np.bool_(True), "flag"),
-        ("brand", "Acme", "category"),
+        ("new", True, "boolean"),
+        ("new", np.bool_(True), "boolean"),
+        ("brand", "Acme", "keyword"),
         ("title", "Lamp", "text"),
     ],
 )
@@ -63,10 +63,10 @@ def test_the_first_record_gives_the_schema() -> None:
     schema = Items.from_records([LAMP]).schema
     assert {a.name: a.kind for a in schema} == {
         "title": "text",
-        "brand": "category",
+        "brand": "keyword",
         "price": "number",
         "stock": "number",
-        "in_stock": "flag",
+        "in_stock": "boolean",
     }
 
 
@@ -153,7 +153,7 @@ def test_columns_are_copies_nobody_can_write_to() -> None:
         items.columns["price"][0] = 9  # type: ignore[index]
 
 
-@pytest.mark.parametrize(("name", "kind"), [("", "flag"), ("id", "text"), ("a", "colour")])
+@pytest.mark.parametrize(("name", "kind"), [("", "boolean"), ("id", "text"), ("a", "colour")])
 def test_an_attribute_has_a_name_and_a_kind(name: str, kind: Any) -> None:
     with pytest.raises(InvalidInput):
         Attribute(name, kind)

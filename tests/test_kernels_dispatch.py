@@ -21,9 +21,11 @@ def able(family: str) -> list[str]:
 
 def test_the_families() -> None:
     assert sorted(dispatch.families()) == [
+        "count_b1",
         "inner_f16",
         "inner_f32",
         "inner_i8",
+        "join_b1",
         "quantize_f32",
         "scan_i8",
         "topk_f32",

@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bitmap", "Eligible", "count", "pack", "put", "rows_of", "section", "size_bytes"]
+from edgerec.kernels import bitmaps as kernels
+
+__all__ = [
+    "Bitmap",
+    "Eligible",
+    "bits_at",
+    "count",
+    "pack",
+    "put",
+    "rows_of",
+    "section",
+    "size_bytes",
+]
 
 Bitmap = NDArray[np.uint8]
 
@@ -49,26 +61,24 @@ def pack(mask: NDArray[np.bool_]) -> Bitmap:
 
 def count(bitmap: Bitmap) -> int:
     """Return how many bits are set."""
-    whole = bitmap.size & ~7
-    words = np.bitwise_count(bitmap[:whole].view(np.uint64)).sum(dtype=np.int64)
-    return int(words) + int(np.bitwise_count(bitmap[whole:]).sum(dtype=np.int64))
+    return kernels.count(bitmap, 8 * bitmap.size)
 
 
-def put(bitmap: Bitmap, rows: NDArray[Any], bit: bool) -> None:
-    """Set or clear the bits of ``rows`` (each inside the bitmap) in place."""
-    masks = np.left_shift(np.uint8(1), (rows & 7).astype(np.uint8))
-    if bit:
-        np.bitwise_or.at(bitmap, rows >> 3, masks)
-    else:
-        np.bitwise_and.at(bitmap, rows >> 3, ~masks)
+def put(bitmap: Bitmap, rows: NDArray[Any], bit: bool | NDArray[np.bool_]) -> None:
+    """Set or clear the bits of ``rows`` (each inside the bitmap) in place; of one, the last."""
+    bits = bit if isinstance(bit, np.ndarray) else np.full(rows.size, bit)
+    kernels.put(bitmap, 8 * bitmap.size, rows.astype(np.int32, copy=False), bits)
+
+
+def bits_at(bitmap: Bitmap, rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return whether each of ``rows``, inside the bitmap, is set."""
+    found: NDArray[np.bool_] = (bitmap[rows >> 3] >> (rows & 7).astype(np.uint8) & 1).view(np.bool_)
+    return found
 
 
 def rows_of(bitmap: Bitmap) -> NDArray[np.int32]:
     """Return the rows whose bit is set, ascending."""
-    occupied = np.flatnonzero(bitmap)  # sparse sets touch few bytes
-    bits = np.unpackbits(bitmap[occupied].reshape(-1, 1), axis=1, bitorder="little")
-    byte, bit = np.nonzero(bits)
-    return ((occupied[byte] << 3) + bit).astype(np.int32)
+    return kernels.rows_of(bitmap, 8 * bitmap.size)
 
 
 def section(bitmap: Bitmap, start: int, stop: int) -> Bitmap:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from edgerec.bundle.reader import Bundle
 from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog import bitmaps
-from edgerec.catalog.attributes import check_value
+from edgerec.catalog.attributes import Attribute
 from edgerec.catalog.bitmaps import Bitmap
 from edgerec.catalog.columns import Column, column_of
 from edgerec.catalog.identifiers import Identifiers
-from edgerec.catalog.items import Items, check_id
+from edgerec.catalog.item_columns import ItemColumn, check_column
+from edgerec.catalog.items import Items, Schema, check_id, in_stock
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.catalog.storage import read_snapshot, write_snapshot
 from edgerec.catalog.vectors import (
@@ -140,7 +141,7 @@ class Catalog:
     def update(self, identifier: str, /, **attributes: object) -> int:
         """Change attributes of an item; its vector stays.
 
-        A new ``stock`` sets a flag ``in_stock`` too, unless that is given as well.
+        A new ``stock`` sets a boolean ``in_stock`` too, unless that is given as well.
 
         Raises
         ------
@@ -151,13 +152,59 @@ class Catalog:
         """
         with self._writing.get():
             now = self._snapshot
-            row = now.row(identifier)
-            if row is None:
+            rows, _ = now.rows_of([identifier])
+            if not rows.size:
                 raise InvalidInput(f"no item {identifier!r} to update; upsert it first")
-            columns = dict(now.columns)
-            for name, value in _changes(now, identifier, attributes).items():
-                columns[name] = columns[name].changed(row, value)
-            return self._put(replace(now, columns=columns, sequence=now.sequence + 1))
+            given = {name: [value] for name, value in attributes.items()}
+            changes = _checked(now.schema, [identifier], given)
+            return self._put(_updated(now, rows, changes))
+
+    def update_many(
+        self, ids: Sequence[str], columns: Mapping[str, Sequence[Any] | NDArray[Any]]
+    ) -> tuple[int, int]:
+        """Change attributes of many items, in one change.
+
+        Parameters
+        ----------
+        ids : sequence of m str
+            Where one stands more than once, its last values count.
+        columns : mapping of str to (m,) sequence or array
+            The new values of some attributes, one an id. A new ``stock`` sets ``in_stock`` too,
+            unless that is given as well.
+
+        Returns
+        -------
+        sequence : int
+            Number of this change; if no item is known nothing changes.
+        unknown : int
+            How many of ``ids`` the catalogue does not have; their values are passed over.
+
+        Raises
+        ------
+        UnknownAttribute
+            The catalogue lacks an attribute.
+        ShapeError
+            Not one value an id.
+        InvalidInput, ValueRangeError, LimitExceeded
+            Nothing to change, or a value that does not fit its attribute; then nothing changes.
+        """
+        if isinstance(ids, str):
+            raise InvalidInput(f"update_many wants a list of ids, got the str {ids!r}")
+        ids = list(ids)
+        for identifier in ids:
+            if type(identifier) is not str:
+                check_id(identifier)
+        changes = _checked(self._snapshot.schema, ids, columns)
+        with self._writing.get():
+            now = self._snapshot
+            rows = now.identifiers.find(ids, now.alive)
+            known = np.flatnonzero(rows >= 0)
+            if known.size < rows.size:
+                changes = {name: _of(values, known) for name, values in changes.items()}
+                rows = rows[known]
+            if not rows.size:
+                return now.sequence, len(ids)
+            return self._put(_updated(now, rows, changes)), len(ids) - rows.size
 
     def delete(self, ids: Iterable[str]) -> tuple[int, int]:
         """Remove items.
@@ -226,13 +273,13 @@ def _extended(now: Snapshot, items: Items, vectors: Originals) -> Snapshot:
     columns: Mapping[str, Column] = {
         name: column.extended(items.columns[name]) for name, column in now.columns.items()
     }
-    return Snapshot(
-        now.identifiers.extended(items.ids),
-        columns,
-        now.vectors.extended(vectors),
-        _alive(now, replaced, len(items)),
-        now.sequence + 1,
-        now.generation,
+    return replace(
+        now,
+        identifiers=now.identifiers.extended(items.ids),
+        columns=columns,
+        vectors=now.vectors.extended(vectors),
+        alive=_alive(now, replaced, len(items)),
+        sequence=now.sequence + 1,
     )
 
 
@@ -245,22 +292,36 @@ def _alive(now: Snapshot, replaced: NDArray[np.int32], added: int) -> Bitmap:
     return alive
 
 
-def _changes(now: Snapshot, identifier: str, attributes: Mapping[str, object]) -> dict[str, Any]:
-    if not attributes:
-        raise InvalidInput(f"update of {identifier!r}: give at least one attribute")
-    changes: dict[str, Any] = {}
-    for name, value in attributes.items():
-        column = now.columns.get(name)
-        if column is None:
+def _checked(
+    schema: Schema, ids: Sequence[str], given: Mapping[str, Sequence[Any] | NDArray[Any]]
+) -> dict[str, ItemColumn]:
+    """Return the new values of some attributes, one an id, as columns hold them."""
+    if not given:
+        raise InvalidInput("update: give at least one attribute")
+    kinds = {attribute.name: attribute for attribute in schema}
+    changes: dict[str, ItemColumn] = {}
+    for name, values in given.items():
+        if name not in kinds:
             raise UnknownAttribute(
-                f"update of {identifier!r}: no attribute {name!r}; the catalogue has "
-                f"{', '.join(sorted(now.columns))}"
+                f"update: no attribute {name!r}; the catalogue has {', '.join(sorted(kinds))}"
             )
-        changes[name] = check_value(column.attribute, value, f"update of {identifier!r}")
-    flag = now.columns.get("in_stock")
-    if flag is not None and flag.attribute.kind == "flag" and "stock" in changes:
-        changes.setdefault("in_stock", changes["stock"] > 0)
+        changes[name] = check_column(kinds[name], values, ids, "update of")
+    if Attribute("in_stock", "boolean") in schema and "stock" in changes:
+        changes.setdefault("in_stock", in_stock(changes["stock"]))
     return changes
+
+
+def _of(values: ItemColumn, places: NDArray[Any]) -> ItemColumn:
+    if isinstance(values, np.ndarray):
+        return values.take(places)
+    return tuple(values[place] for place in places.tolist())
+
+
+def _updated(now: Snapshot, rows: NDArray[np.int32], changes: Mapping[str, ItemColumn]) -> Snapshot:
+    columns = dict(now.columns)
+    for name, values in changes.items():
+        columns[name] = columns[name].changed(rows, values)
+    return replace(now, columns=columns, sequence=now.sequence + 1)
 
 
 def _check_schema(items: Items, now: Snapshot) -> None:

@@ -9,14 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.catalog.attributes import Attribute, Value
-from edgerec.catalog.strings import objects
+from edgerec.catalog.attributes import Attribute
+from edgerec.catalog.strings import Strings, objects
 from edgerec.catalog.versions import Versioned
 from edgerec.catalog.vocabulary import Vocabulary
+from edgerec.catalog.wordsets import WordSets
 
-__all__ = ["Column", "column_of"]
+__all__ = ["DTYPES", "Column", "column_of"]
 
-DTYPES = {"number": np.float64, "flag": np.bool_}
+DTYPES: dict[str, type[Any]] = {
+    "number": np.float64,
+    "boolean": np.bool_,
+    "timestamp": np.int64,
+    "keyword": np.int32,
+    "set": np.int32,
+}
+Values = Sequence[Any] | NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,57 +35,65 @@ class Column:
     ----------
     attribute : Attribute
     stored : (n,) Versioned
-        float64 for a number, bool for a flag, an int32 code for a category, str for a text.
-    vocabulary : Vocabulary
-        The words that the codes of a category stand for; empty for other kinds.
+        Of :data:`DTYPES`: a keyword or a set as its code; str for a text.
+    words : Vocabulary, WordSets or None
+        What the codes of a keyword or a set stand for.
     """
 
     attribute: Attribute
     stored: Versioned
-    vocabulary: Vocabulary
+    words: Vocabulary | WordSets | None = None
 
     def __len__(self) -> int:
         return len(self.stored)
 
-    def extended(self, values: Sequence[Any] | NDArray[Any]) -> Column:
-        """Return a version with the checked values of new rows appended."""
-        stored = _stored(self.attribute, values, self.vocabulary)
-        return replace(self, stored=self.stored.extended(stored))
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words of a keyword or of sets; none for other kinds."""
+        words = self.words.words if isinstance(self.words, WordSets) else self.words
+        return words if words is not None else Vocabulary([])
 
-    def changed(self, row: int, value: Value) -> Column:
-        """Return a version in which ``row`` has the checked ``value``."""
-        (stored,) = _stored(self.attribute, [value], self.vocabulary)
-        return replace(self, stored=self.stored.changed(row, stored))
+    def extended(self, values: Values) -> Column:
+        """Return a version with the checked values of new rows appended."""
+        return replace(self, stored=self.stored.extended(self._coded(values)))
+
+    def changed(self, rows: NDArray[np.int32], values: Values) -> Column:
+        """Return a version in which ``rows`` have the checked ``values``."""
+        return replace(self, stored=self.stored.changed(rows, self._coded(values)))
 
     def compacted(self, rows: NDArray[Any]) -> Column:
         """Return the first version of another catalogue, of ``rows`` in their order."""
-        taken = self.stored.take(rows)
-        vocabulary = Vocabulary([])
-        if self.attribute.kind == "category":
-            vocabulary, taken = self.vocabulary.compacted(taken)
-        return Column(self.attribute, Versioned.of(taken), vocabulary)
+        if self.attribute.kind == "text":
+            return Column(self.attribute, Versioned.of(self.stored.strings(rows)))
+        taken, words = self.stored.take(rows), self.words
+        if words is not None:
+            words, taken = words.compacted(taken)
+        return Column(self.attribute, Versioned.of(taken), words)
 
     def values(self, rows: NDArray[Any]) -> list[Any]:
         """Return the values of ``rows``, each in [0, n), as Python values."""
         taken: list[Any] = self.stored.take(rows).tolist()
-        if self.attribute.kind != "category":
-            return taken
-        words = self.vocabulary.words
-        return [words[code] for code in taken]
+        if isinstance(self.words, WordSets):
+            return [self.words.words_of(code) for code in taken]
+        if isinstance(self.words, Vocabulary):
+            return [self.words.words[code] for code in taken]
+        return taken
+
+    def _coded(self, values: Values) -> NDArray[Any]:
+        """Return the stored form of ``values``."""
+        if self.words is not None:
+            return self.words.learn(values)
+        if self.attribute.kind == "text":
+            return objects(values)
+        return np.asarray(values, DTYPES[self.attribute.kind])
 
 
-def column_of(attribute: Attribute, values: Sequence[Any] | NDArray[Any]) -> Column:
+def column_of(attribute: Attribute, values: Values) -> Column:
     """Return the first version of a column, of checked values."""
-    vocabulary = Vocabulary([])
-    return Column(attribute, Versioned.of(_stored(attribute, values, vocabulary)), vocabulary)
-
-
-def _stored(
-    attribute: Attribute, values: Sequence[Any] | NDArray[Any], vocabulary: Vocabulary
-) -> NDArray[Any]:
-    """Return the stored form of ``values``."""
-    if attribute.kind == "category":
-        return vocabulary.learn(values)
     if attribute.kind == "text":
-        return objects(values)
-    return np.asarray(values, DTYPES[attribute.kind])
+        return Column(attribute, Versioned.of(Strings.of(values)))
+    words: Vocabulary | WordSets | None = None
+    if attribute.kind in ("keyword", "set"):
+        words = Vocabulary([]) if attribute.kind == "keyword" else WordSets.empty()
+    empty = Column(attribute, Versioned.of(np.empty(0, DTYPES[attribute.kind])), words)
+    return Column(attribute, Versioned.of(empty._coded(values)), words)  # noqa: SLF001

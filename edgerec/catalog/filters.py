@@ -1,28 +1,34 @@
-"""Filters: a ``where`` tree over the columns of the catalogue, as a mask of rows.
+"""Filters: a ``where`` tree over the columns of the catalogue, as a bitmap of rows.
 
 The operands are checked against the attribute's kind, so that a filter never compares apples with
-pears and calls it "nothing found". A category that no item has is no mistake: nothing is eligible.
+pears and calls it "nothing found". A word that no item has is no mistake: nothing is eligible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgerec.catalog.attributes import check_number
+from edgerec.catalog.bitmaps import Bitmap
 from edgerec.catalog.columns import Column
+from edgerec.catalog.predicates import Predicates
 from edgerec.catalog.versions import Test
+from edgerec.catalog.wordsets import WordSets
 from edgerec.errors import InvalidInput, UnknownAttribute
+from edgerec.kernels import bitmaps as kernels
+from edgerec.values.times import nanoseconds
 from edgerec.values.where import Branch, Condition, Leaf, Scalar
 
-__all__ = ["evaluate"]
+__all__ = ["select"]
 
 Mask = NDArray[np.bool_]
 
 FEW = 8  # up to here a list is compared value by value, which vectorises
+NOT = 1  # what turns a join into the join with the complement
 COMPARISONS: dict[str, Callable[..., object]] = {
     "eq": np.equal,
     "gte": np.greater_equal,
@@ -32,8 +38,18 @@ COMPARISONS: dict[str, Callable[..., object]] = {
 }
 
 
-def evaluate(condition: Condition, columns: Mapping[str, Column]) -> Mask:
-    """Return the rows that meet ``condition``, (n,) bool, the caller's to change.
+def select(
+    condition: Condition, columns: Mapping[str, Column], among: Bitmap, predicates: Predicates
+) -> tuple[Bitmap, int]:
+    """Return the rows of ``among`` that meet ``condition``, and how many they are.
+
+    Parameters
+    ----------
+    condition : Condition
+    columns : mapping of str to (n,) Column, at least one
+    among : (ceil(n / 8),) uint8 bitmap
+    predicates : Predicates
+        Where bitmaps of single comparisons are kept, of these columns and their other versions.
 
     Raises
     ------
@@ -44,66 +60,98 @@ def evaluate(condition: Condition, columns: Mapping[str, Column]) -> Mask:
     ValueRangeError
         An integer beyond ±2^53, or NaN.
     """
-    if isinstance(condition, Leaf):
-        return _leaf(condition, columns)
-    masks = (evaluate(child, columns) for child in condition.conditions)
-    return _joined(condition, masks)
+    inputs: list[Bitmap] = []
+    steps: list[tuple[int, int]] = []
+
+    def add(node: Condition, join: int) -> None:
+        """Join what ``node`` says to the top of the stack, or push it."""
+        while isinstance(node, Branch) and node.operator == "not":
+            node, join = node.conditions[0], join ^ NOT
+        if isinstance(node, Leaf):
+            steps.append((join, len(inputs)))
+            inputs.append(_bitmap(node, columns, predicates))
+            return
+        add(node.conditions[0], kernels.COPY)
+        for child in node.conditions[1:]:
+            add(child, kernels.AND if node.operator == "and" else kernels.OR)
+        if join != kernels.COPY:
+            steps.append((join, kernels.POPPED))
+
+    add(condition, kernels.COPY)
+    steps.append((kernels.AND, len(inputs)))
+    rows = len(next(iter(columns.values())))
+    return kernels.combine([*inputs, among], steps, rows)
 
 
-def _joined(branch: Branch, masks: Iterator[Mask]) -> Mask:
-    result = next(masks)
-    if branch.operator == "not":
-        return np.logical_not(result, out=result)
-    join = np.logical_and if branch.operator == "and" else np.logical_or
-    for mask in masks:
-        join(result, mask, out=result)
-    return result
-
-
-def _leaf(leaf: Leaf, columns: Mapping[str, Column]) -> Mask:
+def _bitmap(leaf: Leaf, columns: Mapping[str, Column], predicates: Predicates) -> Bitmap:
     column = columns.get(leaf.field)
     if column is None:
         raise UnknownAttribute(
             f"filter on {leaf.field!r}: no such attribute; the catalogue has "
             f"{', '.join(sorted(columns))}"
         )
-    return column.stored.mask(TESTS[column.attribute.kind](leaf, column))
+    return predicates.bitmap(
+        leaf, column.stored, lambda: TESTS[column.attribute.kind](leaf, column)
+    )
 
 
 def _number(leaf: Leaf, _column: Column) -> Test:
+    return _ordered(leaf, _bound)
+
+
+def _timestamp(leaf: Leaf, _column: Column) -> Test:
+    return _ordered(leaf, lambda value, leaf: nanoseconds(value, f"filter on {leaf.field}"))
+
+
+def _ordered(leaf: Leaf, bound_of: Callable[[Scalar, Leaf], float]) -> Test:
     if isinstance(leaf.value, tuple):
-        return _any_of([_bound(value, leaf) for value in leaf.value])
-    compare, bound = COMPARISONS[leaf.operator], _bound(leaf.value, leaf)
+        return _any_of([bound_of(value, leaf) for value in leaf.value])
+    compare, bound = COMPARISONS[leaf.operator], bound_of(leaf.value, leaf)
     return lambda values, out: compare(values, bound, out=out)
 
 
-def _flag(leaf: Leaf, column: Column) -> Test:
+def _boolean(leaf: Leaf, column: Column) -> Test:
     return _any_of(_equals(leaf, column, bool))
 
 
-def _category(leaf: Leaf, column: Column) -> Test:
+def _keyword(leaf: Leaf, column: Column) -> Test:
     words = _equals(leaf, column, str)
     codes = [code for word in words if (code := column.vocabulary.code(word)) is not None]
     if len(codes) <= FEW:
         return _any_of(codes)
     table = np.zeros(len(column.vocabulary), np.bool_)
     table[codes] = True
-    return lambda values, out: np.take(table, values, out=out, mode="clip")
+    return _looked_up(table)
+
+
+def _set(leaf: Leaf, column: Column) -> Test:
+    words = _equals(leaf, column, str)
+    assert isinstance(column.words, WordSets)
+    return _looked_up(column.words.having(words))
 
 
 def _text(leaf: Leaf, _column: Column) -> Test:
     raise InvalidInput(
         f"filter on {leaf.field}: it is a text, which is never compared; "
-        f"give it the kind 'category' in the schema to filter on it"
+        f"give it the kind 'keyword' in the schema to filter on it"
     )
 
 
 TESTS: dict[str, Callable[[Leaf, Column], Test]] = {
     "number": _number,
-    "flag": _flag,
-    "category": _category,
+    "boolean": _boolean,
+    "keyword": _keyword,
+    "set": _set,
+    "timestamp": _timestamp,
     "text": _text,
 }
+
+
+def _looked_up(table: Mask) -> Test:
+    """Test codes by a table; a code beyond it is one that a newer version brought."""
+    if not table.any():
+        return _any_of(())
+    return lambda codes, out: np.take(table, codes, out=out, mode="clip")
 
 
 def _any_of(values: Sequence[Any]) -> Test:

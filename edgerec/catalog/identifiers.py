@@ -8,7 +8,7 @@ half-finished writes never disturb each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -16,12 +16,11 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from edgerec.catalog.bitmaps import Bitmap, bits_at
 from edgerec.catalog.strings import Strings, objects
 from edgerec.catalog.versions import Tail
 
-__all__ = ["Identifiers", "Visible"]
-
-Visible = Callable[[int], bool]
+__all__ = ["Identifiers"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,44 +90,59 @@ class Identifiers:
         taken[~old] = self.tail.array[rows[~old] - len(self.base)]
         return tuple(taken)
 
-    def find(self, ids: Sequence[str], visible: Visible) -> list[int | None]:
-        """Return the visible row of each id, None where there is none."""
-        found = [self._newer(identifier, visible) for identifier in ids] if self.rows else None
-        if found is None:
-            return self._base_rows(ids, visible)
-        open_ids = [at for at, row in enumerate(found) if row is None]
-        for at, row in zip(
-            open_ids, self._base_rows([ids[at] for at in open_ids], visible), strict=True
-        ):
-            found[at] = row
-        return found
+    def find(self, ids: Sequence[str], visible: Bitmap | None = None) -> NDArray[np.int32]:
+        """Return the row of each id, (m,) int32; -1 where there is none.
 
-    def _newer(self, identifier: str, visible: Visible) -> int | None:
-        for row in reversed(self.rows.get(identifier, ())):
+        Parameters
+        ----------
+        ids : sequence of m str
+        visible : bitmap, optional
+            The rows that count, of those of this version; all without it.
+        """
+        rows = self._base_rows(ids, visible)
+        if self.rows:
+            for place, identifier in enumerate(ids):
+                newer = self.rows.get(identifier)
+                if newer is not None:
+                    rows[place] = self._newest(identifier, newer, visible, int(rows[place]))
+        return rows
+
+    def _newest(
+        self, identifier: str, newer: list[int], visible: Bitmap | None, otherwise: int
+    ) -> int:
+        for row in reversed(newer):
             at = row - len(self.base)
-            if at < self.tail.size and self.tail.buffer[at] == identifier and visible(row):
+            mine = at < self.tail.size and self.tail.buffer[at] == identifier
+            if mine and (visible is None or _is_set(visible, row)):
                 return row
-        return None
+        return otherwise
 
-    def _base_rows(self, ids: Sequence[str], visible: Visible) -> list[int | None]:
+    def _base_rows(self, ids: Sequence[str], visible: Bitmap | None) -> NDArray[np.int32]:
         encoded = [identifier.encode(errors="surrogatepass") for identifier in ids]
-        hashes = np.array([crc32(e) for e in encoded], np.uint32)
+        hashes = np.fromiter(map(crc32, encoded), np.uint32, len(encoded))
         at = np.searchsorted(self.hashes, hashes)
-        rows = self.order[at.clip(max=len(self.base) - 1)]
-        first = zip(rows.tolist(), self.base.encoded(rows), strict=True)
-        return [
-            row if carried == e and visible(row) else self._collided(e, int(start), visible)
-            for (row, carried), e, start in zip(first, encoded, at, strict=True)
-        ]
+        first = at.clip(max=len(self.base) - 1)
+        rows = self.order[first]
+        found = self.base.equal(rows, encoded)
+        if visible is not None:
+            found &= bits_at(visible, rows)
+        found_rows = np.where(found, rows, np.int32(-1))
+        for place in np.flatnonzero(~found & (self.hashes[first] == hashes)).tolist():
+            found_rows[place] = self._collided(encoded[place], int(at[place]), visible)
+        return found_rows
 
-    def _collided(self, encoded: bytes, start: int, visible: Visible) -> int | None:
+    def _collided(self, encoded: bytes, start: int, visible: Bitmap | None) -> int:
         """Look at every row of the base whose id has the same hash."""
-        stop = int(np.searchsorted(self.hashes, np.uint32(crc32(encoded)), side="right"))
+        stop = int(np.searchsorted(self.hashes, self.hashes[start], side="right"))
         rows = self.order[start:stop]
         for row, carried in zip(rows.tolist(), self.base.encoded(rows), strict=True):
-            if carried == encoded and visible(row):
+            if carried == encoded and (visible is None or _is_set(visible, row)):
                 return int(row)
-        return None
+        return -1
+
+
+def _is_set(bitmap: Bitmap, row: int) -> bool:
+    return bool(bitmap.data[row >> 3] >> (row & 7) & 1)
 
 
 def _hashes(ids: Strings) -> NDArray[np.uint32]:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgerec.catalog.attributes import (
-    LARGEST_INTEGER,
     Attribute,
     Value,
     check_value,
@@ -19,13 +17,13 @@ from edgerec.catalog.attributes import (
     infer_kind,
     plain,
 )
-from edgerec.errors import InvalidInput, ShapeError, UnknownAttribute, ValueRangeError
+from edgerec.catalog.item_columns import ItemColumn, check_column, column_like
+from edgerec.errors import InvalidInput, UnknownAttribute, ValueRangeError
 
-__all__ = ["ItemColumn", "Items", "Schema", "check_id", "check_values", "with_stock_flag"]
+__all__ = ["Items", "Schema", "check_id", "check_values", "in_stock", "with_stock_flag"]
 
 MAX_ID_BYTES = 256
 Schema = tuple[Attribute, ...]
-ItemColumn = NDArray[Any] | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,11 +35,12 @@ class Items:
     ids : (n,) tuple of str
         Unique, each 1 to 256 bytes of UTF-8.
     columns : mapping of str to (n,) column
-        One for every attribute of ``schema``: float64, finite, for a number; bool for a flag;
-        a tuple of str for a category or a text. Arrays are copied and made read-only.
+        One for every attribute of ``schema``: float64, finite, for a number; bool for a boolean;
+        int64 for a timestamp; a tuple of str for a keyword or a text, of tuples of str for a set.
+        Arrays are copied and made read-only.
     schema : tuple of Attribute
 
-    Where the schema has a number ``stock`` and no ``in_stock``, a flag ``in_stock`` =
+    Where the schema has a number ``stock`` and no ``in_stock``, a boolean ``in_stock`` =
     ``stock > 0`` is added to both.
 
     Raises
@@ -59,9 +58,9 @@ class Items:
         _check_ids(ids)
         schema = tuple(self.schema)
         _check_names(self.columns, schema)
-        columns = {a.name: _check_column(a, self.columns[a.name], ids) for a in schema}
+        columns = {a.name: check_column(a, self.columns[a.name], ids) for a in schema}
         if with_stock_flag(schema) != schema:
-            columns["in_stock"] = _frozen(np.asarray(columns["stock"]) > 0)
+            columns["in_stock"] = in_stock(columns["stock"])
         object.__setattr__(self, "ids", ids)
         object.__setattr__(self, "columns", columns)
         object.__setattr__(self, "schema", with_stock_flag(schema))
@@ -95,7 +94,7 @@ class Items:
             schema = [Attribute(k, infer_kind(k, v)) for k, v in first.items() if k != "id"]
         complete = with_stock_flag(tuple(schema))
         checked = [check_values(complete, row, _name(row["id"])) for row in rows]
-        columns = {a.name: _column(a, [row[a.name] for row in checked]) for a in complete}
+        columns = {a.name: column_like(a, [row[a.name] for row in checked]) for a in complete}
         return cls(tuple(plain(row["id"]) for row in rows), columns, complete)  # type: ignore[misc]
 
     def __len__(self) -> int:
@@ -108,11 +107,18 @@ class Items:
 
 
 def with_stock_flag(schema: Schema) -> Schema:
-    """Add a flag ``in_stock`` to ``schema`` where it has a number ``stock`` and none."""
+    """Add a boolean ``in_stock`` to ``schema`` where it has a number ``stock`` and none."""
     names = {attribute.name for attribute in schema}
     if Attribute("stock", "number") in schema and "in_stock" not in names:
-        return (*schema, Attribute("in_stock", "flag"))
+        return (*schema, Attribute("in_stock", "boolean"))
     return schema
+
+
+def in_stock(stock: ItemColumn) -> ItemColumn:
+    """Return the column ``in_stock`` that follows from the column ``stock``."""
+    there = np.asarray(stock) > 0
+    there.flags.writeable = False
+    return there
 
 
 def check_id(identifier: object) -> str:
@@ -152,7 +158,7 @@ def check_values(schema: Schema, values: Mapping[str, object], where: str) -> di
         if attribute.name in values:
             checked[attribute.name] = check_value(attribute, values[attribute.name], where)
         elif attribute.name == "in_stock" and "stock" in checked:
-            checked["in_stock"] = float(checked["stock"]) > 0
+            checked["in_stock"] = float(checked["stock"]) > 0  # type: ignore[arg-type]
         else:
             raise InvalidInput(f"{where}: attribute {attribute.name!r} is missing")
     return checked
@@ -170,14 +176,6 @@ def _record(record: object, position: int) -> Mapping[str, object]:
 
 def _name(identifier: object) -> str:
     return f"item {identifier!r}"
-
-
-def _column(attribute: Attribute, values: list[Value]) -> ItemColumn:
-    if attribute.kind == "number":
-        return np.array(values, np.float64)
-    if attribute.kind == "flag":
-        return np.array(values, np.bool_)
-    return tuple(map(str, values))
 
 
 def _check_ids(ids: tuple[str, ...]) -> None:
@@ -200,44 +198,3 @@ def _check_names(columns: Mapping[str, ItemColumn], schema: Schema) -> None:
     for name in names:
         if name not in columns:
             raise InvalidInput(f"attribute {name!r} of the schema has no column")
-
-
-def _check_column(attribute: Attribute, column: ItemColumn, ids: tuple[str, ...]) -> ItemColumn:
-    if len(column) != len(ids):
-        raise ShapeError(
-            f"attribute {attribute.name!r} wants {len(ids)} values, one an id, got {len(column)}"
-        )
-    if attribute.kind == "number" and isinstance(column, np.ndarray):
-        return _numbers(attribute, column, ids)
-    if attribute.kind == "flag" and isinstance(column, np.ndarray):
-        if column.dtype != np.bool_ or column.ndim != 1:
-            raise ShapeError(
-                f"flag {attribute.name!r} wants a bool array, got {column.dtype} {column.shape}"
-            )
-        return _frozen(column)
-    checked = [check_value(attribute, v, _name(i)) for v, i in zip(column, ids, strict=True)]
-    values = _column(attribute, checked)
-    return _frozen(values) if isinstance(values, np.ndarray) else values
-
-
-def _numbers(attribute: Attribute, column: NDArray[Any], ids: tuple[str, ...]) -> NDArray[Any]:
-    if column.dtype.kind not in "iuf" or column.ndim != 1:
-        raise ShapeError(
-            f"number {attribute.name!r} wants a (n,) array of numbers, "
-            f"got {column.dtype} {column.shape}"
-        )
-    wrong = ~np.isfinite(column) if column.dtype.kind == "f" else _too_large(column)
-    if wrong.any():  # the check of one value has the message
-        position = int(wrong.argmax())
-        check_value(attribute, column[position], _name(ids[position]))
-    return _frozen(column.astype(np.float64))
-
-
-def _too_large(column: NDArray[Any]) -> NDArray[np.bool_]:
-    return (column > LARGEST_INTEGER) | (column < -LARGEST_INTEGER)
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    array = array.copy() if array.flags.writeable else array
-    array.flags.writeable = False
-    return array

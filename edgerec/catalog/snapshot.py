@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from edgerec.catalog import bitmaps
 from edgerec.catalog.bitmaps import Bitmap, Eligible
 from edgerec.catalog.columns import Column
-from edgerec.catalog.filters import evaluate
+from edgerec.catalog.filters import select
 from edgerec.catalog.identifiers import Identifiers
+from edgerec.catalog.item_columns import column_like
 from edgerec.catalog.items import Items, Schema
+from edgerec.catalog.predicates import Predicates
 from edgerec.catalog.vectors import Metric, Segment, Vectors
 from edgerec.errors import ShapeError, UnknownAttribute, ValueRangeError
 from edgerec.values.where import Condition
@@ -44,6 +46,8 @@ class Snapshot:
     generation : int
         How often the rows were numbered anew. What was made of the rows of one generation, such as
         an index, says nothing about those of another.
+    predicates : Predicates
+        What all snapshots of a generation know of filters.
     """
 
     identifiers: Identifiers
@@ -52,6 +56,7 @@ class Snapshot:
     alive: Bitmap
     sequence: int
     generation: int = 0
+    predicates: Predicates = field(default_factory=Predicates)
 
     @property
     def rows(self) -> int:
@@ -105,16 +110,17 @@ class Snapshot:
         unknown : int
             ``len(ids) - m``; what cannot be an id is unknown too.
         """
-        found = self.identifiers.find([i for i in ids if isinstance(i, str)], self._is_alive)
-        rows = np.array([row for row in found if row is not None], np.int32)
+        found = self.identifiers.find([i for i in ids if isinstance(i, str)], self.alive)
+        rows = found[found >= 0]
         return rows, len(ids) - rows.size
 
     def column(self, name: str) -> NDArray[Any]:
         """Return an attribute of all rows, (rows,), not to be written to.
 
-        float64 for a number, bool for a flag, int32 codes (see :meth:`vocabulary`) for a category,
-        str objects for a text. After a change the array is put together anew, once a snapshot;
-        :meth:`take` spares that where only some rows are wanted.
+        float64 for a number, bool for a boolean, int64 nanoseconds for a timestamp, str objects
+        for a text, int32 codes for a keyword (see :meth:`vocabulary`) or a set. After a change the
+        array is put together anew, once a snapshot; :meth:`take` spares that where only some rows
+        are wanted.
         """
         whole = self._whole.get(name)
         if whole is None:
@@ -126,11 +132,11 @@ class Snapshot:
         return self._column(name).stored.take(self._checked(rows))
 
     def vocabulary(self, name: str) -> tuple[str, ...]:
-        """Return the words that the codes of a category stand for."""
+        """Return the words of a keyword, which its codes stand for, or of a set."""
         return tuple(self._column(name).vocabulary.words)
 
     def codes(self, name: str, words: Sequence[str]) -> NDArray[np.int32]:
-        """Return the codes of some words of a category, (m,) int32; -1 for an unknown one."""
+        """Return the codes of some words of a keyword, (m,) int32; -1 for an unknown one."""
         vocabulary = self._column(name).vocabulary
         found = [vocabulary.code(word) for word in words]
         return np.array([-1 if code is None else code for code in found], np.int32)
@@ -152,12 +158,7 @@ class Snapshot:
         rows = self._checked(rows)
         ids = self.identifiers.take(rows)
         values = {name: column.values(rows) for name, column in self.columns.items()}
-        columns = {
-            a.name: np.array(values[a.name], np.float64 if a.kind == "number" else np.bool_)
-            if a.kind in ("number", "flag")
-            else tuple(values[a.name])
-            for a in self.schema
-        }
+        columns = {a.name: column_like(a, values[a.name]) for a in self.schema}
         return Items(ids, columns, self.schema)
 
     def vectors_of(self, rows: Rows) -> NDArray[np.float32]:
@@ -179,18 +180,18 @@ class Snapshot:
         Raises
         ------
         UnknownAttribute, InvalidInput, ValueRangeError
-            See :func:`edgerec.catalog.filters.evaluate`.
+            See :func:`edgerec.catalog.filters.select`.
         """
         if where is None and (exclude is None or not exclude.size):
             return self._everything
         if where is None:
-            bitmap = self.alive.copy()
+            bitmap, count = self.alive.copy(), self.live
         else:
-            bitmap = bitmaps.pack(evaluate(where, self.columns))
-            np.bitwise_and(bitmap, self.alive, out=bitmap)
-        if exclude is not None:
+            bitmap, count = select(where, self.columns, self.alive, self.predicates)
+        if exclude is not None and exclude.size:
             bitmaps.put(bitmap, self._checked(exclude), bit=False)
-        return Eligible(bitmap, bitmaps.count(bitmap), self.rows)
+            count = bitmaps.count(bitmap)
+        return Eligible(bitmap, count, self.rows)
 
     def compacted(self, order: NDArray[np.integer[Any]] | None = None) -> Snapshot:
         """Return the live items alone, in one segment: the first snapshot of the next generation.
@@ -239,9 +240,6 @@ class Snapshot:
                 f"no attribute {name!r}; the catalogue has {', '.join(sorted(self.columns))}"
             )
         return column
-
-    def _is_alive(self, row: int) -> bool:
-        return bool(self.alive.data[row >> 3] >> (row & 7) & 1) if row < self.rows else False
 
     def _checked(self, rows: Any) -> Rows:
         if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu" or rows.ndim != 1:

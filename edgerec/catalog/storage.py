@@ -11,23 +11,19 @@ from edgerec.bundle.reader import Bundle
 from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog.attributes import Attribute
 from edgerec.catalog.bitmaps import size_bytes
-from edgerec.catalog.columns import Column
+from edgerec.catalog.columns import DTYPES, Column
 from edgerec.catalog.identifiers import Identifiers
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.catalog.strings import Strings
 from edgerec.catalog.vectors import MAX_DIM, Segment, Vectors, check_metric
 from edgerec.catalog.versions import Versioned
 from edgerec.catalog.vocabulary import Vocabulary
+from edgerec.catalog.wordsets import WordSets
 from edgerec.errors import BundleCorruptError, InvalidInput
 
 __all__ = ["read_snapshot", "write_snapshot"]
 
 SECTION = "catalog"
-DTYPES: dict[str, type[Any]] = {
-    "number": np.float64,
-    "flag": np.uint8,
-    "category": np.int32,
-}
 
 
 def write_snapshot(snapshot: Snapshot, writer: BundleWriter) -> None:
@@ -106,33 +102,58 @@ def read_snapshot(bundle: Bundle) -> Snapshot:
 
 
 def _write_column(writer: BundleWriter, name: str, column: Column) -> None:
-    values = column.stored.whole()
     if column.attribute.kind == "text":
-        _write_strings(writer, name, Strings.of(values))
+        every = np.arange(len(column), dtype=np.int32)
+        _write_strings(writer, name, column.stored.strings(every))
         return
-    if column.attribute.kind == "category":
+    if column.words is not None:
         _write_strings(writer, f"{name}/words", Strings.of(column.vocabulary.words))
-    stored = values.astype(DTYPES[column.attribute.kind], copy=False)
-    writer.add_array(f"{SECTION}/{name}/values", "catalog", stored)
+    if isinstance(column.words, WordSets):
+        offsets, members = column.words.arrays()
+        writer.add_array(f"{SECTION}/{name}/sets/offsets", "catalog", offsets)
+        writer.add_array(f"{SECTION}/{name}/sets/members", "catalog", members)
+    values = column.stored.whole()
+    if column.attribute.kind == "boolean":
+        values = values.view(np.uint8)
+    writer.add_array(f"{SECTION}/{name}/values", "catalog", values)
 
 
 def _read_column(bundle: Bundle, name: str, attribute: Attribute, rows: int) -> Column:
-    vocabulary = Vocabulary([])
-    if attribute.kind == "text":
-        return Column(attribute, Versioned.of(_read_strings(bundle, name, rows)), vocabulary)
-    values = _array(bundle, f"{name}/values", DTYPES[attribute.kind], (rows,))
-    if attribute.kind == "category":
-        words = _read_strings(bundle, f"{name}/words")[:].tolist()
-        if len(set(words)) != len(words):
-            raise BundleCorruptError(f"{SECTION}/{name}/words must differ")
-        vocabulary = Vocabulary(words)
-        _check_range(values, len(vocabulary), name)
-    if attribute.kind == "number" and not np.isfinite(values).all():
+    kind = attribute.kind
+    if kind == "text":
+        return Column(attribute, Versioned.of(_read_strings(bundle, name, rows)))
+    dtype = np.uint8 if kind == "boolean" else DTYPES[kind]
+    values = _array(bundle, f"{name}/values", dtype, (rows,))
+    words: Vocabulary | WordSets | None = None
+    if kind in ("keyword", "set"):
+        words = _read_words(bundle, name)
+        if kind == "set":
+            words = _read_sets(bundle, name, words)
+        _check_range(values, len(words), name)
+    if kind == "number" and not np.isfinite(values).all():
         raise BundleCorruptError(f"{SECTION}/{name} must be finite")
-    if attribute.kind == "flag":
+    if kind == "boolean":
         _check_range(values, 2, name)
         values = values.view(np.bool_)
-    return Column(attribute, Versioned.of(values), vocabulary)
+    return Column(attribute, Versioned.of(values), words)
+
+
+def _read_words(bundle: Bundle, name: str) -> Vocabulary:
+    words = _read_strings(bundle, f"{name}/words")[:].tolist()
+    if len(set(words)) != len(words):
+        raise BundleCorruptError(f"{SECTION}/{name}/words must differ")
+    return Vocabulary(words)
+
+
+def _read_sets(bundle: Bundle, name: str, words: Vocabulary) -> WordSets:
+    offsets = _array(bundle, f"{name}/sets/offsets", np.int64, None)
+    members = _array(bundle, f"{name}/sets/members", np.int32, None)
+    ordered = offsets.size > 0 and offsets[0] == 0 and offsets[-1] == members.size
+    if not ordered or (offsets[1:] < offsets[:-1]).any():
+        raise BundleCorruptError(f"{SECTION}/{name}/sets must ascend from 0 to {members.size}")
+    if members.size:
+        _check_range(members, len(words), f"{name}/sets")
+    return WordSets(words, offsets, members)
 
 
 def _read_offsets(bundle: Bundle, rows: int) -> NDArray[np.float32]:

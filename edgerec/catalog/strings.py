@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,19 @@ class Strings:
             return self
         offsets = np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]])
         return Strings(offsets, np.concatenate([self.data, other.data]))
+
+    def equal(self, rows: NDArray[Any], others: Sequence[bytes]) -> NDArray[np.bool_]:
+        """Return whether each of ``rows`` is the string in UTF-8 beside it, (m,) bool."""
+        starts = self.offsets[rows]
+        lengths = np.fromiter(map(len, others), np.int64, len(others))
+        ends = np.cumsum(lengths)
+        same: NDArray[np.bool_] = self.offsets[rows + 1] - starts == lengths
+        if self.data.size:
+            bytes_at = np.repeat(starts - (ends - lengths), lengths) + np.arange(lengths.sum())
+            found = self.data.take(bytes_at, mode="clip")  # beyond the end only where not the same
+            differ = found != np.frombuffer(b"".join(others), np.uint8)
+            same[np.searchsorted(ends, np.flatnonzero(differ), side="right")] = False
+        return same
 
     def encoded(self, indices: NDArray[Any]) -> list[bytes]:
         """Return the UTF-8 bytes of the strings at ``indices``."""

@@ -142,16 +142,12 @@ class Visitors:
             raise InvalidInput(f"a user id is text, got {type(user).__name__}: {user!r}")
         if not len(self.ids):
             return None
-        (place,) = self.ids.find([user], _always)
-        return place
+        place = int(self.ids.find([user])[0])
+        return place if place >= 0 else None
 
 
 def _within(places: NDArray[np.int32], count: int) -> bool:
     return not places.size or 0 <= int(places.min()) <= int(places.max()) < count
-
-
-def _always(_row: int) -> bool:
-    return True
 
 
 def _checked(history: Sequence[str]) -> list[str]:

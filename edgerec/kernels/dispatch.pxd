@@ -16,6 +16,7 @@ cdef extern from "status.h" nogil:
         ER_BAD_CODE
         ER_BAD_SCALE
         ER_NOT_FINITE
+        ER_BAD_STEP
     const char *er_status_text(er_status status)
 
 cdef extern from "kernels.h" nogil:

@@ -105,7 +105,7 @@ def _with_popularity(
 def _check_attributes(items: Items, recipe: Recipe) -> None:
     """Raise unless items have all that features and answers are made of."""
     numbers = {"price", recipe.settings.popularity, *recipe.features.dense}
-    wanted = {"title": "text", "brand": "category", "category": "category"}
+    wanted = {"title": "text", "brand": "keyword", "category": "keyword"}
     wanted |= dict.fromkeys(sorted(numbers), "number")
     kinds = {attribute.name: attribute.kind for attribute in items.schema}
     wrong = [f"{name} ({kind})" for name, kind in wanted.items() if kinds.get(name) != kind]

@@ -19,8 +19,8 @@ __all__ = ["ITEMS", "SCHEMA", "VISITS", "item_records", "items_of", "visits_of",
 ITEMS, VISITS = "items.jsonl", "visits.jsonl"
 SCHEMA = (
     Attribute("title", "text"),
-    Attribute("brand", "category"),
-    Attribute("category", "category"),
+    Attribute("brand", "keyword"),
+    Attribute("category", "keyword"),
     Attribute("price", "number"),
     Attribute("stock", "number"),
     Attribute("popularity", "number"),

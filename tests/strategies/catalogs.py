@@ -16,10 +16,10 @@ __all__ = ["SCHEMA", "attributes", "ids", "patient", "queries", "records", "vect
 
 SCHEMA = (
     Attribute("title", "text"),
-    Attribute("brand", "category"),
+    Attribute("brand", "keyword"),
     Attribute("price", "number"),
     Attribute("stock", "number"),
-    Attribute("in_stock", "flag"),
+    Attribute("in_stock", "boolean"),
 )
 BRANDS = ("Acme", "Bolt", "", "Ünïcode", "日本", *(f"brand {n}" for n in range(12)))
 PRICES = (0.0, -1.5, 9.99, 49.99, 50.0, 2.0**53, 1e300, 5e-324)

@@ -9,8 +9,12 @@ from bench.retrieval import generated, peers, scanners, sets, tuning
 from bench.retrieval.approximate import approximate
 from bench.retrieval.building import build, index_of
 from bench.retrieval.cache import entry
+from bench.retrieval.filters import SHARES, filters
+from bench.retrieval.growth import growth
 from bench.retrieval.run import Outcome, Run
 from bench.retrieval.scan import scan
+from bench.retrieval.selection import selection
+from bench.retrieval.sharing import sharing
 from bench.retrieval.stream import reader
 from bench.retrieval.timing import Flush, turns
 
@@ -154,3 +158,34 @@ def test_a_scan_that_answers_wrongly_is_not_measured(run, monkeypatch):
 def test_the_reader_reads_every_word():
     words = np.arange(4 * 64, dtype=np.uint64) ** 3
     assert reader()(words) == np.bitwise_xor.reduce(words)
+
+
+def test_every_filter_is_measured_and_gives_what_it_lets_through(run):
+    outcome = filters(run)
+    assert len(outcome.details) == 2 * len(SHARES)
+    rows = [figure for figure in outcome.figures if figure.name.endswith("rows")]
+    assert len(rows) == 2 * len(SHARES)
+    assert all(figure.reached for figure in rows)
+    recalls = [figure.value for figure in outcome.figures if figure.name.endswith("recall")]
+    assert min(recalls) > 0.99  # the exact index is among ours
+
+
+def test_growth_fits_an_exponent(run):
+    outcome = growth(run, sizes=(500, 2000))
+    by_name = {figure.name: figure.value for figure in outcome.figures}
+    assert by_name["growth edgerec exact: exponent of bytes"] == pytest.approx(1)
+    assert [row["items"] for row in outcome.details["table"]] == [500, 2000]
+
+
+def test_selections_are_checked_and_measured(run):
+    pytest.importorskip("torch")
+    outcome = selection(run, n=5000)
+    assert set(outcome.details) == {"random", "ascending"}
+
+
+@pytest.mark.slow
+def test_the_other_core_is_kept_busy(run):
+    outcome = sharing(run, seconds=0.05)
+    rates = outcome.details["edgerec exact"]
+    assert set(rates) == {"alone", "both cores", "beside a ranker"}
+    assert min(rates.values()) > 0

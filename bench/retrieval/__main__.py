@@ -24,9 +24,13 @@ from bench.figures import Figure, report  # noqa: E402
 from bench.retrieval import sets  # noqa: E402
 from bench.retrieval.approximate import approximate  # noqa: E402
 from bench.retrieval.cache import entry, sources_digest  # noqa: E402
+from bench.retrieval.filters import filters  # noqa: E402
+from bench.retrieval.growth import growth  # noqa: E402
 from bench.retrieval.peers import versions  # noqa: E402
 from bench.retrieval.run import Outcome, Run  # noqa: E402
 from bench.retrieval.scan import scan  # noqa: E402
+from bench.retrieval.selection import selection  # noqa: E402
+from bench.retrieval.sharing import sharing  # noqa: E402
 from bench.retrieval.timing import CLOCKS  # noqa: E402
 from bench.sequences import DataAbsent  # noqa: E402
 
@@ -34,6 +38,10 @@ Part = Callable[[Run], Outcome]
 PARTS: Mapping[str, Part] = {
     **{f"scan-{dim}": partial(scan, dim) for dim in (64, 128, 256)},
     **{f"approximate-{name}": partial(approximate, name) for name in sets.NAMES},
+    "filters": filters,
+    "growth": growth,
+    "selection": selection,
+    "sharing": sharing,
 }
 
 

@@ -7,44 +7,33 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bench.retrieval.peer import Ask, Knobs, Rows, Searcher, Vectors
+from bench.retrieval.peer import Ask, Knobs, Rows, Vectors
 from edgerec.catalog.vectors import Segment
 from edgerec.retrieval.exact import ExactIndex
+from edgerec.retrieval.index import Index
 
-__all__ = ["Built", "built"]
+__all__ = ["Built", "Mine", "built"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Built:
-    """One index of ours.
+class Mine:
+    """A searcher, and the index that it asks.
 
     Parameters
     ----------
-    name : str
-    searcher : Searcher
-    build_cpu_s : float
-        Beyond the codes that the catalogue keeps anyway.
-    hot_bytes_an_item : float
-        What a search reads, but for the originals of the last few rows.
+    knobs : Knobs
+    index_at : callable
+        From effort and width to an index.
     """
 
-    name: str
-    searcher: Searcher
-    build_cpu_s: float
-    hot_bytes_an_item: float
-
-
-class Exact:
-    """All rows by their codes: no knobs."""
-
-    def __init__(self, segment: Segment) -> None:
-        self.index, self.knobs = ExactIndex((segment,)), Knobs(1)
+    knobs: Knobs
+    index_at: Callable[[int, int], Index]
 
     def at(self, effort: int, width: int, k: int) -> Ask:
-        """Answer one by one; there is nothing to turn."""
-        del effort, width
-        search = self.index.search
+        """Ask the index at these knobs."""
+        search = self.index_at(effort, width).search
 
         def one(query: Vectors) -> Rows:
             return search(query, k).rows
@@ -55,15 +44,30 @@ class Exact:
         return Ask(one, many)
 
 
-def built(items: Vectors) -> Iterator[Built]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Built:
+    """One index of ours.
+
+    Parameters
+    ----------
+    name : str
+    searcher : Mine
+    build_cpu_s : float
+        The codes of the catalogue are counted in.
+    hot_bytes_an_item : float
+        What a search reads, but for the originals of the last few rows.
+    """
+
+    name: str
+    searcher: Mine
+    build_cpu_s: float
+    hot_bytes_an_item: float
+
+
+def built(items: NDArray[np.float32] | NDArray[np.float16]) -> Iterator[Built]:
     """Build every index of ours over ``items``."""
-    segment = Segment.of(items)
-    n, dim = items.shape
-    yield _timed("edgerec exact", lambda: Exact(segment), dim + 4)
-    del n
-
-
-def _timed(name: str, build: Callable[[], Searcher], hot_bytes_an_item: float) -> Built:
     start = time.process_time()
-    searcher = build()
-    return Built(name, searcher, time.process_time() - start, hot_bytes_an_item)
+    segment = Segment.of(items)
+    coded = time.process_time() - start
+    exact = Mine(Knobs(1), lambda _effort, _width: ExactIndex((segment,)))
+    yield Built("edgerec exact", exact, coded, segment.codes.shape[1] + 4)

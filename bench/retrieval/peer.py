@@ -42,7 +42,9 @@ class Knobs:
 class Searcher(Protocol):
     """An index in memory."""
 
-    knobs: Knobs
+    @property
+    def knobs(self) -> Knobs:
+        """What can be turned."""
 
     def at(self, effort: int, width: int, k: int) -> Ask:
         """Turn the knobs; what comes back holds until they are turned again."""

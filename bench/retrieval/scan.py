@@ -34,9 +34,7 @@ def scan(dim: int, run: Run, *, rows: int = ROWS) -> Outcome:
         medians = {name: t.median for name, t in times.items()}
         found = _one(dim, medians) if queries == 1 else _many(dim, queries, medians)
         figures += list(found)
-        details[str(queries)] = {
-            name: {"median_us": t.median, "spread_us": t.spread} for name, t in times.items()
-        }
+        details[str(queries)] = {name: t.record for name, t in times.items()}
     searches.clear()
     gc.collect()
     return Outcome(figures, details)

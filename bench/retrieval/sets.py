@@ -43,7 +43,7 @@ class DataSet:
     ----------
     name, key : str
         ``key`` stands for the content.
-    items : (n, dim) float32
+    items : (n, dim) float32, or float16 in the growth figure
     queries : (q, dim) float32
     truth : (q, 100) int32
         The rows of the largest inner products, best first.
@@ -51,7 +51,7 @@ class DataSet:
 
     name: str
     key: str
-    items: Vectors
+    items: NDArray[Any]
     queries: Vectors
     truth: NDArray[np.int32]
 
@@ -98,12 +98,12 @@ def _make(source: Source, folder: Path) -> None:
         np.save(folder / f"{part}.npy", array)
 
 
-def best_rows(items: Vectors, queries: Vectors, *, step: int = 1 << 16) -> NDArray[np.int32]:
+def best_rows(items: NDArray[Any], queries: Vectors, *, step: int = 1 << 16) -> NDArray[np.int32]:
     """Return the ``DEPTH`` rows with the largest inner products, best first, by NumPy alone."""
     rows: NDArray[np.int32] = np.zeros((len(queries), 0), np.int32)
     scores: Vectors = np.zeros((len(queries), 0), np.float32)
     for start in range(0, len(items), step):
-        block = queries @ items[start : start + step].T
+        block: Vectors = queries @ items[start : start + step].astype(np.float32, copy=False).T
         kept = min(DEPTH, block.shape[1])
         places = np.argpartition(block, -kept, axis=1)[:, -kept:]
         rows = np.concatenate([rows, (places + start).astype(np.int32)], axis=1)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,11 @@ class Times:
     def spread(self) -> str:
         """Least and largest median of a round."""
         return f"{self.rounds.min():.4g} to {self.rounds.max():.4g}"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """As JSON keeps it."""
+        return {"median_us": self.median, "p99_us": self.p99, "spread_us": self.spread}
 
 
 class Flush:

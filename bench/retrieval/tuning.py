@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,7 +33,7 @@ class Setting:
         return searcher.at(self.effort, self.width, self.k)
 
 
-def recall(found: Rows, truth: Rows, k: int) -> float:
+def recall(found: Sequence[Rows] | Rows, truth: Rows, k: int) -> float:
     """Share of the true k best that were found, over all queries."""
     hits = [len(np.intersect1d(f[:k], t[:k])) for f, t in zip(found, truth, strict=True)]
     return float(np.mean(hits) / k)

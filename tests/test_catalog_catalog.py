@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from edgerec.bundle.reader import open_bundle
 from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog import versions
-from edgerec.catalog.catalog import Catalog
+from edgerec.catalog.catalog import Catalog, _updated
 from edgerec.catalog.items import Items
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.errors import (
@@ -33,7 +34,8 @@ DIM = 6
 
 
 def items_of(*names: str, **change: Any) -> Items:
-    record = {"title": "Lamp", "brand": "Acme", "price": 10.0, "stock": 2} | change
+    record = {"title": "Lamp", "brand": "Acme", "price": 10.0, "stock": 2}
+    record |= {"tags": ("red", "sale"), "released": 5} | change
     return Items.from_records([{"id": name, **record} for name in names], catalogs.SCHEMA)
 
 
@@ -58,6 +60,8 @@ def test_a_new_catalogue(catalog: Catalog) -> None:
         "price": 10.0,
         "stock": 2.0,
         "in_stock": True,
+        "tags": ("red", "sale"),
+        "released": 5,
     }
     (segment,) = now.segments
     assert (segment.first_row, segment.rows) == (0, 5)
@@ -104,6 +108,79 @@ def test_in_stock_follows_stock(
     catalog.update("a", **change)
     record = catalog.snapshot().record(0)
     assert (record["stock"], record["in_stock"]) == expected
+
+
+def test_many_items_change_at_once(catalog: Catalog) -> None:
+    before = catalog.snapshot()
+    assert catalog.update_many(["c", "x", "a", "c"], {"price": [1, 2, 3, 4.5]}) == (1, 1)
+    now = catalog.snapshot()
+    assert now.column("price").tolist() == [3.0, 10.0, 4.5, 10.0, 10.0]
+    assert before.column("price").tolist() == [10.0] * 5
+    assert now.vectors is before.vectors
+    columns: dict[str, Any] = {
+        "stock": np.array([0, 1]),
+        "tags": [{"new"}, ()],
+        "title": ("A", "B"),
+        "brand": np.array(["Acme", "Bolt"]),
+        "released": ["2026-01-01", 7],
+    }
+    assert catalog.update_many(("a", "b"), columns) == (2, 0)
+    record = catalog.snapshot().record(0)
+    assert (record["stock"], record["in_stock"], record["tags"]) == (0.0, False, ("new",))
+    assert catalog.snapshot().record(1) == before.record(1) | {
+        "stock": 1.0,
+        "tags": (),
+        "title": "B",
+        "brand": "Bolt",
+        "released": 7,
+    }
+    assert catalog.update_many(["x", "y"], {"price": [1, 2]}) == (2, 2)
+    assert catalog.update_many([], {"price": []}) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("ids", "columns", "error", "message"),
+    [
+        ("a", {"price": [1]}, InvalidInput, "list of ids"),
+        (["a", 5], {"price": [1, 2]}, InvalidInput, "an id must be a str"),
+        (["a"], {}, InvalidInput, "at least one attribute"),
+        (["a"], {"colour": ["red"]}, UnknownAttribute, "brand, in_stock"),
+        (["a", "b"], {"price": [1]}, ShapeError, "2 values"),
+        (["a", "b"], {"price": [1, "2"]}, InvalidInput, "'b': price"),
+        (["a", "b"], {"price": np.array([1, np.nan])}, ValueRangeError, "'b': price"),
+        (["a", "b"], {"price": [1, 2], "in_stock": [True, 1]}, InvalidInput, "'b': in_stock"),
+        (["a", "x"], {"price": [1, math.inf]}, ValueRangeError, "'x': price"),
+    ],
+)
+def test_a_wrong_update_of_many_changes_nothing(
+    catalog: Catalog, ids: Any, columns: Any, error: type[InvalidInput], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        catalog.update_many(ids, columns)
+    assert catalog.snapshot().sequence == 0
+    assert catalog.snapshot().column("price").tolist() == [10.0] * 5
+
+
+def test_a_change_that_is_broken_off_leaves_no_trace(catalog: Catalog) -> None:
+    class BrokenOff(BaseException):
+        """As an interrupt may come, between two columns."""
+
+    class Breaking(dict[str, Any]):
+        def items(self) -> Any:
+            yield "price", np.array([77.0, 78.0])
+            raise BrokenOff
+
+    before = catalog.snapshot()
+    catalog.update("b", price=3)
+    rows = np.array([0, 1], np.int32)
+    with pytest.raises(BrokenOff):
+        _updated(catalog.snapshot(), rows, Breaking())
+    assert catalog.snapshot().column("price").tolist() == [10.0, 3.0, 10.0, 10.0, 10.0]
+    catalog.update("c", price=5)
+    assert catalog.snapshot().column("price").tolist() == [10.0, 3.0, 5.0, 10.0, 10.0]
+    assert before.column("price").tolist() == [10.0] * 5
+    eligible = catalog.snapshot().eligible(parse_where({"price": 77}))
+    assert eligible.count == 0
 
 
 def test_delete_counts_what_is_unknown(catalog: Catalog) -> None:
@@ -201,7 +278,7 @@ def test_items_must_have_the_attributes_of_the_catalogue(catalog: Catalog) -> No
         (5, {"price": 1}, InvalidInput, "no item 5"),
         ("\ud800", {"price": 1}, InvalidInput, "no item"),
         ("a", {}, InvalidInput, "at least one attribute"),
-        ("a", {"colour": "red"}, UnknownAttribute, "brand, in_stock, price, stock, title"),
+        ("a", {"colour": "red"}, UnknownAttribute, "brand, in_stock, price, released, stock, tags"),
         ("a", {"price": "1"}, InvalidInput, "price"),
         ("a", {"price": float("nan")}, ValueRangeError, "price"),
         ("a", {"price": 1.0, "in_stock": 1}, InvalidInput, "in_stock"),

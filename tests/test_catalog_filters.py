@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -86,8 +87,10 @@ def test_later_rows_and_changes_count_and_older_versions_stay(
 
 
 RECORDS = [
-    {"id": "a", "title": "A", "brand": "Acme", "price": 49.99, "stock": 1},
-    {"id": "b", "title": "B", "brand": "Bolt", "price": 50.0, "stock": 0},
+    {"id": "a", "title": "A", "brand": "Acme", "price": 49.99, "stock": 1}
+    | {"tags": ["sale", "new"], "released": "2025-11-25T05:30:00+01:00"},
+    {"id": "b", "title": "B", "brand": "Bolt", "price": 50.0, "stock": 0}
+    | {"tags": [], "released": datetime(2026, 1, 1, tzinfo=UTC)},
 ]
 
 
@@ -103,6 +106,15 @@ RECORDS = [
         ({"brand": ["nobody"]}, []),
         ({"brand": []}, []),
         ({"brand": "Bolt", "price": (50, 50)}, [1]),
+        ({"tags": "new"}, [0]),
+        ({"tags": ["old", "sale"]}, [0]),
+        ({"tags": []}, []),
+        ({"not": {"tags": "new"}}, [1]),
+        ({"released": ("2025-11-25T04:30:00Z", None)}, [0, 1]),
+        ({"released": {"gt": "2025-11-25T04:30:00Z"}}, [1]),
+        ({"released": datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))}, [1]),
+        ({"released": ["2026-01-01", "2026-01-02"]}, [1]),
+        ({"released": {"lt": 1_764_045_000_000_000_001}}, [0]),
     ],
 )
 def test_shorthands(where: dict[str, Any], rows: list[int]) -> None:
@@ -110,7 +122,7 @@ def test_shorthands(where: dict[str, Any], rows: list[int]) -> None:
 
 
 def test_an_unknown_attribute_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownAttribute, match=r"'colour'.*brand, in_stock, price, stock, title"):
+    with pytest.raises(UnknownAttribute, match=r"'colour'.*brand, in_stock, price, rel.*, title"):
         evaluate(condition({"colour": "red"}), columns_of(RECORDS))
 
 
@@ -128,6 +140,14 @@ def test_an_unknown_attribute_lists_the_known_ones() -> None:
         ({"brand": 5}, InvalidInput),
         ({"brand": {"lt": "Bolt"}}, InvalidInput),
         ({"title": "A"}, InvalidInput),
+        ({"tags": 5}, InvalidInput),
+        ({"tags": {"gte": "new"}}, InvalidInput),
+        ({"released": 1.5}, InvalidInput),
+        ({"released": True}, InvalidInput),
+        ({"released": "2025-11-25T04:30:00"}, InvalidInput),
+        ({"released": "yesterday"}, InvalidInput),
+        ({"released": "0001-01-01"}, ValueRangeError),
+        ({"released": 2**63}, ValueRangeError),
     ],
 )
 def test_a_comparison_that_makes_no_sense_is_refused(
@@ -136,6 +156,16 @@ def test_a_comparison_that_makes_no_sense_is_refused(
     (name,) = where
     with pytest.raises(error, match=name):
         evaluate(condition(where), columns_of(RECORDS))
+
+
+def test_an_operand_that_only_equals_another_is_refused_all_the_same() -> None:
+    columns, predicates = columns_of(RECORDS), Predicates()
+    for right, wrong in [({"in_stock": True}, {"in_stock": 1}), ({"price": 1}, {"price": True})]:
+        for where in (right, {name: [value] for name, value in right.items()}):
+            evaluate(condition(where), columns, predicates)
+        for where in (wrong, {name: [value] for name, value in wrong.items()}):
+            with pytest.raises(InvalidInput):
+                evaluate(condition(where), columns, predicates)
 
 
 def test_a_refusal_is_not_hidden_behind_what_is_decided_already() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,9 @@ def test_columns_equal_records(records: list[dict[str, Any]]) -> None:
         ("new", np.bool_(True), "boolean"),
         ("brand", "Acme", "keyword"),
         ("title", "Lamp", "text"),
+        ("tags", ["new"], "set"),
+        ("tags", {"new"}, "set"),
+        ("released", datetime(2026, 1, 1, tzinfo=UTC), "timestamp"),
     ],
 )
 def test_kind_is_read_off_a_value(name: str, value: object, kind: str) -> None:
@@ -94,6 +98,15 @@ def test_no_records_are_no_items() -> None:
         ({"in_stock": 1}, InvalidInput),
         ({"brand": 7}, InvalidInput),
         ({"title": "\ud800"}, InvalidInput),
+        ({"tags": "new"}, InvalidInput),
+        ({"tags": ["new", 5]}, InvalidInput),
+        ({"tags": ["\ud800"]}, InvalidInput),
+        ({"released": 0.5}, InvalidInput),
+        ({"released": False}, InvalidInput),
+        ({"released": "soon"}, InvalidInput),
+        ({"released": datetime(2026, 1, 1)}, InvalidInput),
+        ({"released": 2**63}, ValueRangeError),
+        ({"released": "1600-01-01"}, ValueRangeError),
         ({"title": "x" * 65_537}, LimitExceeded),
         ({"colour": "red"}, UnknownAttribute),
         ({"id": 5}, InvalidInput),
@@ -104,7 +117,7 @@ def test_no_records_are_no_items() -> None:
 )
 def test_a_wrong_value_is_refused(change: dict[str, Any], error: type[InvalidInput]) -> None:
     with pytest.raises(error) as refusal:
-        Items.from_records([LAMP | change], catalogs.SCHEMA)
+        Items.from_records([LAMP | {"tags": [], "released": 0} | change], catalogs.SCHEMA)
     (name,) = change
     assert name in str(refusal.value)
 
@@ -142,6 +155,49 @@ def test_a_record_is_a_mapping_with_an_id(record: Any) -> None:
 def test_columns_are_checked(columns: dict[str, Any], error: type[InvalidInput]) -> None:
     with pytest.raises(error):
         Items(("a", "b"), columns, (Attribute("price", "number"),))
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "stored"),
+    [
+        ("number", [1, 2.5], [1.0, 2.5]),
+        ("number", np.array([1, 2], np.uint8), [1.0, 2.0]),
+        ("boolean", [True, False], [True, False]),
+        ("keyword", ["a", "ü"], ["a", "ü"]),
+        ("keyword", np.array(["a", "b"]), ["a", "b"]),
+        ("set", [{"b", "a"}, ["c", "c"]], [("a", "b"), ("c",)]),
+        ("timestamp", [0, "1970-01-01T00:00:01Z"], [0, 10**9]),
+        ("timestamp", np.array([3, 4], np.int32), [3, 4]),
+        ("timestamp", np.array(["1970-01-01", "1970-01-02"], "M8[D]"), [0, 86_400 * 10**9]),
+    ],
+)
+def test_a_column_is_read_into_its_stored_form(kind: Any, column: Any, stored: list[Any]) -> None:
+    items = Items(("a", "b"), {"x": column}, (Attribute("x", kind),))
+    assert [items.record(place)["x"] for place in range(2)] == stored
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [
+        ("timestamp", np.array(["1970-01-01", "NaT"], "M8[s]")),
+        ("timestamp", np.array(["1970-01-01", "1600-01-01"], "M8[D]")),
+        ("timestamp", np.array([0.0, 1.0])),
+        ("boolean", np.array([0, 1])),
+        ("boolean", [True, 1]),
+        ("number", [1, True]),
+        ("number", [1, 10**400]),
+        ("number", [1.0, math.inf]),
+        ("keyword", ["a", "x" * 65_537]),
+    ],
+)
+def test_a_column_of_another_kind_is_refused(kind: Any, column: Any) -> None:
+    with pytest.raises(InvalidInput):
+        Items(("a", "b"), {"x": column}, (Attribute("x", kind),))
+
+
+@pytest.mark.parametrize(("older", "kind"), [("category", "keyword"), ("flag", "boolean")])
+def test_older_names_of_kinds_are_read(older: Any, kind: str) -> None:
+    assert Attribute("a", older) == Attribute("a", kind)  # type: ignore[arg-type]
 
 
 def test_columns_are_copies_nobody_can_write_to() -> None:

@@ -24,6 +24,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     path = tmp_path_factory.mktemp("catalog") / "shop.bundle"
     records = [
         {"id": f"i{n}", "title": "Lamp", "brand": f"b{n % 2}", "price": n, "stock": n}
+        | {"tags": ["red", f"t{n % 3}"], "released": n}
         for n in range(ROWS)
     ]
     catalog = Catalog(
@@ -60,6 +61,11 @@ WRONG: dict[str, Callable[[Any], Any]] = {
     "catalog/columns/2/values": lambda a: a.astype(np.float32),
     "catalog/columns/3/values": lambda a: a * np.nan,
     "catalog/columns/4/values": lambda a: a + np.uint8(1),
+    "catalog/columns/5/values": lambda a: a + np.int32(1),
+    "catalog/columns/5/sets/offsets": lambda a: a[::-1].copy(),
+    "catalog/columns/5/sets/members": lambda a: a + np.int32(1),
+    "catalog/columns/5/words/offsets": lambda a: a[:-1],
+    "catalog/columns/6/values": lambda a: a.astype(np.float64),
 }
 
 

@@ -149,6 +149,22 @@ def test_changes_are_seen_by_the_next_request(engine: edgerec.Engine) -> None:
     assert engine.search("zebrawood round bed").sequence == deleted.sequence
 
 
+def test_many_items_change_at_once(engine: edgerec.Engine) -> None:
+    before = engine.items(["sku-1", "sku-2"])
+    ids = ["sku-1", "never", "sku-2", "sku-1"]
+    change = engine.update_many(ids, price=[5.0, 6.0, 7.0, 8.0], stock=[0, 1, 2, 3])
+    assert (change.sequence, change.unknown) == (engine.info()["sequence"], 1)
+    assert engine.items(["sku-1", "sku-2"]) == [
+        before[0] | {"price": 8.0, "stock": 3.0, "in_stock": True},
+        before[1] | {"price": 7.0, "stock": 2.0, "in_stock": True},
+    ]
+    popular = engine.recommend(k=250, where={"price": (5, 8)}).ids
+    assert {"sku-1", "sku-2"} <= set(popular)
+    back = {name: [record[name] for record in before] for name in ("price", "stock")}
+    engine.update_many(["sku-1", "sku-2"], **back)
+    assert engine.items(["sku-1", "sku-2"]) == before
+
+
 def test_what_a_visitor_touched_never_comes_back_however_long_ago(engine: edgerec.Engine) -> None:
     touched = [f"sku-{i}" for i in range(0, 80, 4)]
     assert not set(touched) & set(engine.recommend(history=touched, k=200).ids)
@@ -215,6 +231,13 @@ def test_k_outside_its_range_is_refused(engine: edgerec.Engine, k: Any) -> None:
         (lambda e: e.update("sku-1", popularity=1e300), ValueRangeError, "popularity"),
         (lambda e: e.update("sku-1", title="new"), InvalidInput, "upsert"),
         (lambda e: e.update("sku-1"), InvalidInput, "attribute"),
+        (lambda e: e.update_many("sku-1", price=[1]), InvalidInput, "list"),
+        (lambda e: e.update_many(["sku-1"], price=[-1.0]), ValueRangeError, "sku-1"),
+        (lambda e: e.update_many(["sku-1"], price=["1"]), InvalidInput, "price"),
+        (lambda e: e.update_many(["sku-1"], title=["new"]), InvalidInput, "upsert"),
+        (lambda e: e.update_many(["sku-1"], price=[1, 2]), InvalidInput, "1 values"),
+        (lambda e: e.update_many(["sku-1"], popularity=[1e300]), ValueRangeError, "popularity"),
+        (lambda e: e.update_many(["sku-1"]), InvalidInput, "attribute"),
         (lambda e: e.upsert([{**NEW, "price": -1}]), ValueRangeError, "new-1"),
         (lambda e: e.upsert(None), InvalidInput, "list"),
         (lambda e: e.upsert([None]), InvalidInput, "mapping"),

@@ -26,6 +26,8 @@ __all__ = ["ARRAYS", "ItemColumn", "check_column", "column_like"]
 ItemColumn = NDArray[Any] | tuple[Any, ...]
 Given = NDArray[Any] | Sequence[Any]
 
+NO_TIME = np.iinfo(np.int64).min
+
 ARRAYS: dict[str, type[Any]] = {
     "number": np.float64,
     "boolean": np.bool_,
@@ -95,8 +97,9 @@ def _array(
     if kind == "number":
         wrong = ~np.isfinite(column) if dtype.kind == "f" else _too_large(column)
     elif dtype.kind == "M":
-        column = column.astype("datetime64[ns]").view(np.int64)
-        wrong = column == np.iinfo(np.int64).min  # not a time
+        times = column.astype("datetime64[ns]")  # wraps around where int64 is too short
+        column = np.where(times.astype(dtype) == column, times.view(np.int64), NO_TIME)
+        wrong = column == NO_TIME
     else:
         wrong = np.zeros(0, np.bool_)
     if wrong.any():  # the check of one value has the message

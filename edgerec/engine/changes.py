@@ -9,10 +9,10 @@ from edgerec.catalog.items import Items
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.engine.serving import Serving, encode_items
 from edgerec.errors import InvalidInput
-from edgerec.features.items import check_numbers, check_values
+from edgerec.features.items import check_columns, check_numbers, check_values
 from edgerec.values.results import Change
 
-__all__ = ["delete", "new_items", "update", "upsert"]
+__all__ = ["delete", "new_items", "update", "update_many", "upsert"]
 
 VECTOR_ATTRIBUTES = frozenset({"title", "brand", "category"})
 
@@ -37,12 +37,26 @@ def update(serving: Serving, item: str, attributes: Mapping[str, Any]) -> Change
     return Change(serving.catalog.update(item, **attributes))
 
 
+def update_many(serving: Serving, ids: Sequence[str], columns: Mapping[str, Any]) -> Change:
+    """See :meth:`edgerec.engine.engine.Engine.update_many`."""
+    _check_ids("update_many", ids)
+    if touched := sorted(VECTOR_ATTRIBUTES & set(columns)):
+        raise InvalidInput(
+            f"update_many: vectors are made of {', '.join(touched)}; upsert the items"
+        )
+    check_columns(serving.spec, columns, ids)
+    return Change(*serving.catalog.update_many(ids, columns))
+
+
 def delete(serving: Serving, ids: Sequence[str]) -> Change:
     """See :meth:`edgerec.engine.engine.Engine.delete`."""
-    given: object = ids
-    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
-        raise InvalidInput(f"delete takes a list of item ids, got {given!r}")
-    return Change(*serving.catalog.delete(given))
+    _check_ids("delete", ids)
+    return Change(*serving.catalog.delete(ids))
+
+
+def _check_ids(verb: str, ids: object) -> None:
+    if isinstance(ids, str | bytes) or not isinstance(ids, Sequence):
+        raise InvalidInput(f"{verb} takes a list of item ids, got {ids!r}")
 
 
 def new_items(serving: Serving, snapshot: Snapshot, records: Sequence[Mapping[str, Any]]) -> Items:

@@ -319,6 +319,30 @@ class Engine:
         """
         return changes.update(self._serving("update"), item, attributes)
 
+    def update_many(self, ids: Sequence[str], /, **columns: Any) -> Change:
+        """Change attributes of many items at once, as stock and price feeds do.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            Where one stands more than once, its last values count.
+        **columns : sequence or array
+            New values by attribute, one an id, such as ``price=[9.99, 12.5]``.
+
+        Returns
+        -------
+        Change
+            ``unknown`` counts ids that are not there; what else was given for them is passed over.
+
+        Raises
+        ------
+        InvalidInput
+            A value cannot be used, or vectors are made of the attribute; then nothing changes.
+        UnknownAttribute
+            The catalogue does not have it.
+        """
+        return changes.update_many(self._serving("update_many"), ids, columns)
+
     def delete(self, ids: Sequence[str]) -> Change:
         """Remove items; ids that are not there are counted in ``unknown``."""
         return changes.delete(self._serving("delete"), ids)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.catalog.attributes import check_number
+from edgerec.catalog.attributes import Attribute, check_number
+from edgerec.catalog.item_columns import check_column
 from edgerec.catalog.items import Items
 from edgerec.errors import InvalidInput, ValueRangeError
 from edgerec.features.hashing import buckets
@@ -18,6 +19,7 @@ from edgerec.features.text import hash_texts, ngram_ids
 __all__ = [
     "brand_ids",
     "category_ids",
+    "check_columns",
     "check_numbers",
     "check_values",
     "item_dense",
@@ -72,13 +74,26 @@ def check_numbers(spec: FeatureSpec, items: Items) -> None:
     ValueRangeError
         A price is negative, or a number does not fit float32; the message names the item.
     """
-    for name in {"price", *spec.dense} & set(items.columns):
-        column = np.asarray(items.columns[name], np.float64)
+    check_columns(spec, items.columns, items.ids, "item")
+
+
+def check_columns(
+    spec: FeatureSpec,
+    columns: Mapping[str, Any],
+    ids: Sequence[str],
+    where: str = "update of",
+) -> None:
+    """:func:`check_numbers` for columns alone, whose values need not be numbers yet.
+
+    ``where`` and an id begin the message.
+    """
+    for name in sorted({"price", *spec.dense} & set(columns)):
+        column = np.asarray(check_column(Attribute(name, "number"), columns[name], ids, where))
         low = 0.0 if name == "price" else -LARGEST
         wrong = np.flatnonzero(~((column >= low) & (column <= LARGEST)))
         if wrong.size:
             place = int(wrong[0])
-            check_values(spec, {name: float(column[place])}, f"item {items.ids[place]!r}")
+            check_values(spec, {name: float(column[place])}, f"{where} {ids[place]!r}")
 
 
 def check_values(spec: FeatureSpec, values: Mapping[str, object], where: str) -> None:

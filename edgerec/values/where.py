@@ -4,17 +4,20 @@ A leaf is ``{"field": "price", "gte": 10, "lt": 50}`` (several operators on one 
 hold); a branch is ``{"and": [...]}``, ``{"or": [...]}`` or ``{"not": {...}}``. Keyword shorthands
 are sugar on top: ``{"brand": ["Acme", "Bolt"], "price": (None, 50), "in_stock": True}`` reads a
 list as *in*, a tuple as an inclusive range, anything else as *eq*; several fields must all hold.
+A datetime, which needs a time zone, is written in ISO 8601.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
 
 from edgerec.errors import InvalidInput, LimitExceeded
+from edgerec.values.times import nanoseconds
 
 __all__ = ["Branch", "Condition", "Leaf", "Where", "parse_where"]
 
@@ -132,9 +135,14 @@ def _shorthand(field: str, value: Any, path: str) -> Condition:
 def _scalar(value: Any, field: str, path: str) -> Scalar:
     if isinstance(value, np.generic):  # what an array's element is
         value = value.item()
+    if isinstance(value, datetime):
+        nanoseconds(value, f"{path}.{field}")  # has a time zone
+        return value.isoformat()
     if isinstance(value, bool | str | int) or (isinstance(value, float) and value == value):
         return value
-    raise InvalidInput(f"{path}.{field}: compare with text, a number or a boolean, got {value!r}")
+    raise InvalidInput(
+        f"{path}.{field}: compare with text, a number, a boolean or a time, got {value!r}"
+    )
 
 
 def _all(conditions: list[Any]) -> Condition:

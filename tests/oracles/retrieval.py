@@ -32,7 +32,24 @@ def passes(record: Mapping[str, Any], where: Mapping[str, Any] | None) -> bool:
     if "not" in where:
         return not passes(record, where["not"])
     value = record[where["field"]]
-    return all(COMPARE[name](value, w) for name, w in where.items() if name != "field")
+    return all(_compare(name, value, w) for name, w in where.items() if name != "field")
+
+
+def _compare(name: str, value: Any, wanted: Any) -> bool:
+    if isinstance(value, tuple):  # a set: equal is to have it, in is to have one of them
+        return bool({wanted} & set(value) if name == "eq" else set(wanted) & set(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        wanted = [_number(w) for w in wanted] if name == "in" else _number(wanted)
+    return bool(COMPARE[name](value, wanted))
+
+
+def _number(wanted: Any) -> Any:
+    """The nanoseconds of a time in ISO 8601; a number is itself."""
+    if not isinstance(wanted, str):
+        return wanted
+    local, east = (wanted[:-6], wanted[-6:]) if wanted[-6:-5] == "+" else (wanted, "+00:00")
+    hours = np.timedelta64(int(east[1:3]), "h")
+    return int((np.datetime64(local.rstrip("Z"), "ns") - hours).astype(np.int64))
 
 
 def codes_and_scale(vector: NDArray[Any]) -> tuple[list[int], np.float32]:

@@ -20,8 +20,19 @@ SCHEMA = (
     Attribute("price", "number"),
     Attribute("stock", "number"),
     Attribute("in_stock", "boolean"),
+    Attribute("tags", "set"),
+    Attribute("released", "timestamp"),
 )
 BRANDS = ("Acme", "Bolt", "", "Ünïcode", "日本", *(f"brand {n}" for n in range(12)))
+TAGS = ("new", "sale", "red", "", "Ünïcode")
+TIMES = {  # nanoseconds since 1970, and the same in ISO 8601
+    0: "1970-01-01T00:00:00Z",
+    -1_000: "1969-12-31T23:59:59.999999+00:00",
+    946_684_800_000_000_000: "2000-01-01",
+    1_764_045_000_123_456_000: "2025-11-25T05:30:00.123456+01:00",
+    2**63 - 1: None,
+    1 - 2**63: None,
+}
 PRICES = (0.0, -1.5, 9.99, 49.99, 50.0, 2.0**53, 1e300, 5e-324)
 
 # A busy machine is no failure.
@@ -29,6 +40,8 @@ patient = settings(max_examples=60, deadline=None, suppress_health_check=[Health
 brands = st.sampled_from(BRANDS)
 prices = st.sampled_from(PRICES) | st.floats(allow_nan=False, allow_infinity=False)
 stocks = st.integers(-1, 3)
+tags = st.lists(st.sampled_from(TAGS), unique=True, max_size=3).map(lambda t: tuple(sorted(t)))
+times = st.sampled_from(sorted(TIMES)) | st.integers(-(10**18), 2 * 10**18)
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4) | st.sampled_from("abcde")
 
 
@@ -36,7 +49,7 @@ def attributes() -> st.SearchStrategy[dict[str, Any]]:
     """All attributes of one item, ``in_stock`` sometimes left to be derived."""
     return st.fixed_dictionaries(
         {"title": st.text(st.characters(codec="utf-8")), "brand": brands}
-        | {"price": prices, "stock": stocks},
+        | {"price": prices, "stock": stocks, "tags": tags, "released": times},
         optional={"in_stock": st.booleans()},
     )
 
@@ -72,6 +85,8 @@ def leaves() -> st.SearchStrategy[dict[str, Any]]:
     number = prices | stocks | st.sampled_from([np.inf, -np.inf])
     comparisons = st.sampled_from(["eq", "gte", "gt", "lte", "lt"])
     unseen = brands | st.just("never seen")
+    tag = st.sampled_from([*TAGS, "never seen"])
+    time = times | st.sampled_from([text for text in TIMES.values() if text])
     return st.one_of(
         st.builds(
             lambda field, op, value: {"field": field, op: value},
@@ -89,6 +104,10 @@ def leaves() -> st.SearchStrategy[dict[str, Any]]:
         st.builds(lambda values: {"field": "brand", "in": values}, st.lists(unseen, max_size=14)),
         st.builds(lambda value: {"field": "in_stock", "eq": value}, st.booleans()),
         st.builds(lambda v: {"field": "in_stock", "in": v}, st.lists(st.booleans(), max_size=3)),
+        st.builds(lambda tag: {"field": "tags", "eq": tag}, tag),
+        st.builds(lambda found: {"field": "tags", "in": found}, st.lists(tag, max_size=3)),
+        st.builds(lambda op, time: {"field": "released", op: time}, comparisons, time),
+        st.builds(lambda found: {"field": "released", "in": found}, st.lists(time, max_size=12)),
     )
 
 

@@ -105,7 +105,7 @@ INLINE __m128i dot4(const scan_query *query, const int8_t *row0, const int8_t *r
                          _mm256_extracti128_si256(sums_i32x8, 1));
 }
 
-#include "walk.h"
+#include "four_x86.h"
 
 INLINE void offer_group(const scan_query *query, const er_rows_i8 *table, size_t start,
                         unsigned bits, size_t dim, er_topk *top) {

@@ -88,7 +88,7 @@ INLINE __m128i dot4(const scan_query *query, const int8_t *row0, const int8_t *r
     return _mm_sub_epi32(sums, _mm_set1_epi32(query->offset));
 }
 
-#include "walk.h"
+#include "four_x86.h"
 
 /* Inner products of sixteen successive rows. */
 INLINE __m512i dot16(const scan_query *query, const int8_t *rows, size_t dim) {

@@ -1,6 +1,6 @@
-/* The walk over the rows that the x86 implementations share: which rows, in what order, and what to
- * fetch ahead. An implementation defines INLINE (with its target), GROUP, its scan_query, dot4()
- * and offer_group(), and includes this file.
+/* The walk over the rows that the vector implementations share: which rows, in what order, and what
+ * to fetch ahead. An implementation defines INLINE (with its target), GROUP, its scan_query,
+ * score_four() and offer_group(), and includes this file.
  *
  * The walk takes blocks of up to 64 rows. Of a block with many eligible rows the whole groups are
  * scored as they lie. All other eligible rows are listed and fetched ahead, over the ends of blocks
@@ -21,9 +21,10 @@ enum {
     CACHE_LINE = 64,
 };
 
-/* Inner products of the query with four rows. */
-INLINE __m128i dot4(const scan_query *query, const int8_t *row0, const int8_t *row1,
-                    const int8_t *row2, const int8_t *row3, size_t dim);
+/* Scores of four rows; a bit for each that is not below the threshold, which lets NaN through, to be
+ * noted. */
+INLINE unsigned score_four(const scan_query *query, const er_rows_i8 *table, const uint32_t rows[4],
+                           float threshold, size_t dim, float score[4]);
 
 /* Score the rows from start to start + GROUP, which all exist, and offer those that have a bit. */
 INLINE void offer_group(const scan_query *query, const er_rows_i8 *table, size_t start,
@@ -60,23 +61,8 @@ INLINE void list_rows(scan_list *list, const er_rows_i8 *table, size_t start, ui
 /* Score four rows and offer the first n of them. */
 INLINE void offer_four(const scan_query *query, const er_rows_i8 *table, const uint32_t rows[4],
                        unsigned n, size_t dim, er_topk *top) {
-    const int8_t *codes = table->codes;
-    const float *scales = table->scales, *offsets = table->offsets;
-    __m128i dot_i32x4 = dot4(query, codes + rows[0] * dim, codes + rows[1] * dim,
-                             codes + rows[2] * dim, codes + rows[3] * dim, dim);
-    __m128 scale_f32x4 =
-        _mm_setr_ps(scales[rows[0]], scales[rows[1]], scales[rows[2]], scales[rows[3]]);
-    __m128 score_f32x4 = _mm_mul_ps(_mm_cvtepi32_ps(dot_i32x4), scale_f32x4);
-    score_f32x4 = _mm_mul_ps(score_f32x4, _mm_set1_ps(query->scale));
-    if (offsets)
-        score_f32x4 = _mm_add_ps(score_f32x4, _mm_setr_ps(offsets[rows[0]], offsets[rows[1]],
-                                                          offsets[rows[2]], offsets[rows[3]]));
-    /* "not less than" lets NaN through, to be noted */
-    __m128 enters = _mm_cmpnlt_ps(score_f32x4, _mm_set1_ps(top->threshold));
-    unsigned bits = (unsigned)_mm_movemask_ps(enters) & ((1u << n) - 1);
-    if (!bits) return;
     float score[4];
-    _mm_storeu_ps(score, score_f32x4);
+    unsigned bits = score_four(query, table, rows, top->threshold, dim, score) & ((1u << n) - 1);
     for (; bits; bits &= bits - 1) {
         int r = __builtin_ctz(bits);
         er_topk_offer(top, score[r], table->first_row + (int32_t)rows[r]);

@@ -35,6 +35,7 @@ typedef struct check {
     const er_kernel *kernels[MOST_KERNELS]; /* of one family, runnable; kernels[0] is scalar */
     size_t n_kernels;
     size_t n_threads;     /* that run each case at the same time */
+    size_t n_accepted;    /* cases whose arguments were good, and which so reached the kernels */
     const er_kernel *now; /* the one that runs, or that differs */
     answer answers[MOST_THREADS][MOST_KERNELS];
     _Alignas(64) char inputs[MOST_INPUT_BYTES]; /* the family's own struct */

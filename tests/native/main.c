@@ -85,10 +85,12 @@ static unsigned long long run_cases(const check_family *family, const settings *
 
 /* How many times a kernel ran. */
 static unsigned long long run_family(const check_family *family, const settings *s, double end) {
+    running.n_accepted = 0;
     unsigned long long n = run_cases(family, s, end);
     printf("%-14s", family->name);
     for (size_t i = 1; i < running.n_kernels; i++) printf(" %s", running.kernels[i]->isa);
-    printf("%s: %llu cases\n", running.n_kernels == 1 ? " scalar alone" : "", n);
+    printf("%s: %llu cases, %zu accepted\n", running.n_kernels == 1 ? " scalar alone" : "", n,
+           running.n_accepted);
     fflush(stdout);
     return n * running.n_kernels * running.n_threads;
 }

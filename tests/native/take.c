@@ -37,29 +37,6 @@ int32_t *take_row_numbers(check *c, size_t m, size_t n) {
     return rows;
 }
 
-static er_range *whole_range(check *c, size_t n, size_t *n_ranges) {
-    er_range *ranges = memory_take(&c->draw, sizeof(er_range), sizeof(int64_t));
-    ranges[0] = (er_range){0, (int64_t)n};
-    *n_ranges = 1;
-    return ranges;
-}
-
-er_range *take_ranges(check *c, size_t n, size_t *n_ranges) {
-    if (draw_one_in(&c->draw, 3)) return whole_range(c, n, n_ranges);
-    size_t m = draw_length(&c->draw, 20), row = 0;
-    er_range *ranges = memory_take(&c->draw, m * sizeof(er_range), sizeof(int64_t));
-    for (size_t i = 0; i < m; i++) {
-        int64_t start = (int64_t)(row += draw_below(&c->draw, (uint32_t)(n - row) / 4 + 1));
-        int64_t stop = (int64_t)(row += draw_below(&c->draw, (uint32_t)(n - row) / 2 + 1));
-        size_t at = draw_below(&c->draw, (uint32_t)i + 1); /* in any order */
-        ranges[i] = ranges[at];
-        ranges[at] = (er_range){start, stop};
-    }
-    if (m && draw_one_in(&c->draw, 40)) ranges[0].stop = (int64_t)n + 1;
-    *n_ranges = m;
-    return ranges;
-}
-
 er_query_i8 take_query(check *c, size_t dim) {
     int most = draw_one_in(&c->draw, 40) ? 128 : 127;
     return (er_query_i8){.codes = take_codes(c, dim, most),
@@ -77,6 +54,33 @@ er_rows_i8 take_table(check *c, size_t n, size_t dim) {
                         .n = n,
                         .dim = dim,
                         .first_row = (int32_t)draw_below(&c->draw, 2) * 1000};
+}
+
+static void shuffle(draw *d, er_range *ranges, size_t n) {
+    for (size_t i = n; i > 1; i--) {
+        size_t j = draw_below(d, (uint32_t)i);
+        er_range last = ranges[i - 1];
+        ranges[i - 1] = ranges[j];
+        ranges[j] = last;
+    }
+}
+
+take_ranges take_ranges_of(check *c, size_t n_rows) {
+    draw *d = &c->draw;
+    size_t n = draw_one_in(d, 3) ? 1 : draw_below(d, 12);
+    bool whole = n == 1;
+    er_range *ranges = memory_take(d, n * sizeof *ranges, sizeof(int64_t));
+    uint32_t step = (uint32_t)(2 * n_rows / (n + 1) + 1);
+    int64_t most = (int64_t)n_rows, row = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t start = row + (whole ? 0 : draw_below(d, step) / 8);
+        int64_t stop = whole ? most : start + draw_below(d, step);
+        ranges[i] = (er_range){start < most ? start : most, stop < most ? stop : most};
+        row = ranges[i].stop;
+    }
+    shuffle(d, ranges, n);
+    if (n && draw_one_in(d, 40)) ranges[draw_below(d, (uint32_t)n)].stop = most + 1;
+    return (take_ranges){ranges, n};
 }
 
 size_t draw_k(draw *d, size_t n) {

@@ -12,11 +12,17 @@ uint8_t *take_eligible(check *c, size_t n);       /* a bitmap of n rows, or NULL
 /* m row numbers below n; at times one outside. */
 int32_t *take_row_numbers(check *c, size_t m, size_t n);
 
-/* Disjoint ranges of n rows, in any order; at times one outside. */
-er_range *take_ranges(check *c, size_t n, size_t *n_ranges);
-
 er_query_i8 take_query(check *c, size_t dim); /* at times one that is refused */
 er_rows_i8 take_table(check *c, size_t n, size_t dim);
+
+/* Disjoint ranges of n rows in any order, empty ones among them, or the whole table; at times one
+ * that is refused. */
+typedef struct take_ranges {
+    const er_range *at;
+    size_t n;
+} take_ranges;
+
+take_ranges take_ranges_of(check *c, size_t n_rows);
 
 /* A k for n rows; at times one that is refused. */
 size_t draw_k(draw *d, size_t n);

@@ -3,8 +3,8 @@
 typedef struct {
     er_query_i8 query;
     er_rows_i8 table;
-    er_range *ranges;
-    size_t n_ranges, k;
+    take_ranges ranges;
+    size_t k;
 } scan;
 
 static void draw_case(check *c, void *inputs) {
@@ -14,7 +14,7 @@ static void draw_case(check *c, void *inputs) {
     in->query = take_query(c, dim);
     in->table = take_table(c, n, dim);
     in->table.eligible = take_eligible(c, n);
-    in->ranges = take_ranges(c, n, &in->n_ranges);
+    in->ranges = take_ranges_of(c, n);
 }
 
 static void room(check *c, const void *inputs, answer *out) {
@@ -24,7 +24,7 @@ static void room(check *c, const void *inputs, answer *out) {
 
 static void run(const er_kernel *kernel, const void *inputs, answer *out) {
     const scan *in = inputs;
-    out->status = er_scan_i8(kernel, &in->query, &in->table, in->ranges, in->n_ranges, in->k,
+    out->status = er_scan_i8(kernel, &in->query, &in->table, in->ranges.at, in->ranges.n, in->k,
                              out->scratch, out->outputs[0].at, out->outputs[1].at, &out->count);
 }
 

@@ -24,12 +24,41 @@ static inline __m512i _mm512_maskz_loadu_epi8(__mmask64 mask, const void *from) 
     return lanes;
 }
 
+static inline __m512i _mm512_maskz_loadu_epi64(__mmask8 mask, const void *from) {
+    __m512i lanes = _mm512_setzero_si512();
+    missing_load(&lanes, mask, from, 8, 8);
+    return lanes;
+}
+
+static inline long long _mm512_reduce_add_epi64(__m512i x) {
+    long long in[8], sum = 0;
+    _mm512_storeu_si512(in, x);
+    for (size_t i = 0; i < 8; i++) sum += in[i];
+    return sum;
+}
+
 static inline __m512 _mm512_cvtepi32_ps(__m512i x) {
     int32_t in[16];
     float out[16];
     _mm512_storeu_si512(in, x);
     for (size_t i = 0; i < 16; i++) out[i] = (float)in[i];
     return _mm512_loadu_ps(out);
+}
+
+static inline __m128i _mm_maskz_loadu_epi8(__mmask16 mask, const void *from) {
+    uint8_t lanes[16] = {0};
+    missing_load(lanes, mask, from, 16, 1);
+    return _mm_loadu_si128((const __m128i *)lanes);
+}
+
+/* There it reads the lanes that are masked away. */
+#undef _mm256_maskload_epi64
+static inline __m256i _mm256_maskload_epi64(const void *from, __m256i mask) {
+    int64_t wanted[4], lanes[4] = {0};
+    _mm256_storeu_si256((__m256i *)wanted, mask);
+    for (size_t i = 0; i < 4; i++)
+        if (wanted[i] < 0) memcpy(&lanes[i], (const char *)from + 8 * i, 8);
+    return _mm256_loadu_si256((const __m256i *)lanes);
 }
 
 /* There it is "greater or equal", which is another thing for NaN. */

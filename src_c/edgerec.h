@@ -10,6 +10,7 @@
 #include "rerank/inner_i8.h"
 #include "rerank/rerank.h"
 #include "scan/scan.h"
+#include "scan/scan_many.h"
 #include "status.h"
 #include "topk/topk.h"
 

@@ -28,6 +28,7 @@ def test_the_families() -> None:
         "join_b1",
         "quantize_f32",
         "scan_i8",
+        "scan_many_i8",
         "topk_f32",
     ]
 

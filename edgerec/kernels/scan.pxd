@@ -1,6 +1,6 @@
 """src_c/scan/scan.h"""
 
-from libc.stdint cimport int8_t, int32_t, uint8_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
 
 from edgerec.kernels.arrays cimport er_range
 from edgerec.kernels.dispatch cimport er_kernel, er_status
@@ -22,3 +22,18 @@ cdef extern from "scan/scan.h" nogil:
         const er_kernel *kernel, const er_query_i8 *query, const er_rows_i8 *table,
         const er_range *ranges, size_t n_ranges, size_t k, er_key *keys, int32_t *rows,
         float *scores, size_t *found)
+
+cdef extern from "scan/scan_many.h" nogil:
+    ctypedef struct er_queries_i8:
+        const int8_t *codes
+        const float *scales
+        size_t n
+    ctypedef struct er_visits:
+        const int64_t *offsets
+        const int32_t *queries
+    size_t er_scan_many_i8_workspace(
+        size_t n_queries, const er_visits *visits, size_t dim, size_t k)
+    er_status er_scan_many_i8(
+        const er_kernel *kernel, const er_queries_i8 *queries, const er_rows_i8 *table,
+        const er_range *ranges, size_t n_ranges, const er_visits *visits, size_t k,
+        void *workspace, int32_t *rows, float *scores, int32_t *found)

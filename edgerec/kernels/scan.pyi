@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["scan_int8"]
+__all__ = ["scan_int8", "scan_int8_many"]
 
 def scan_int8(
     query: NDArray[np.int8],
@@ -16,3 +16,17 @@ def scan_int8(
     first_row: int = 0,
     isa: str | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]: ...
+def scan_int8_many(
+    queries: NDArray[np.int8],
+    query_scales: NDArray[np.float32],
+    codes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    k: int,
+    *,
+    offsets: NDArray[np.float32] | None = None,
+    eligible: NDArray[np.uint8] | None = None,
+    ranges: NDArray[np.int64] | None = None,
+    visits: tuple[NDArray[np.int64], NDArray[np.int32]] | None = None,
+    first_row: int = 0,
+    isa: str | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]: ...

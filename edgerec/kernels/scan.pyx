@@ -1,20 +1,20 @@
 """Exhaustive int8 search, filtered, with its top-k; contract in src_c/scan/scan.h."""
 
 cimport numpy as cnp
-from libc.stdint cimport int8_t, int32_t
+from libc.stdint cimport int8_t, int32_t, int64_t
 from libc.stdlib cimport free
 
 from edgerec.kernels.arrays cimport (
     bitmap, empty_vector, er_range, first, first_number, matrix, ranges_in, scratch, top_count,
     vector)
 from edgerec.kernels.dispatch cimport (
-    ER_BAD_CODE, ER_BAD_RANGE, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel, er_status,
-    er_status_text, find)
+    ER_BAD_CODE, ER_BAD_RANGE, ER_BAD_SCALE, ER_BAD_VISITS, ER_NOT_FINITE, ER_OK, er_kernel,
+    er_status, er_status_text, find)
 from edgerec.kernels.topk cimport er_key, er_topk_workspace
 
-from edgerec.errors import LimitExceeded, ValueRangeError
+from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
 
-__all__ = ["scan_int8"]
+__all__ = ["scan_int8", "scan_int8_many"]
 
 cnp.import_array()
 
@@ -60,23 +60,13 @@ def scan_int8(query, float query_scale, codes, scales, k, *, offsets=None,
     UnknownKernel
         `isa` is unknown or cannot run here.
     """
-    cdef size_t count = top_count(k), found = 0
+    cdef size_t count = top_count(k), found = 0, n_ranges
     cdef er_query_i8 wanted
-    cdef er_rows_i8 table
     cdef er_range whole
-    cdef size_t n_ranges
-    table.codes = <const int8_t *>matrix(codes, cnp.NPY_INT8, "codes")
-    table.n = cnp.PyArray_DIM(<cnp.ndarray>codes, 0)
-    table.dim = cnp.PyArray_DIM(<cnp.ndarray>codes, 1)
-    table.scales = <const float *>vector(scales, cnp.NPY_FLOAT32, "scales", table.n)
-    table.offsets = NULL
-    if offsets is not None:
-        table.offsets = <const float *>vector(offsets, cnp.NPY_FLOAT32, "offsets", table.n)
-    table.eligible = bitmap(eligible, table.n)
+    cdef er_rows_i8 table = table_of(codes, scales, offsets, eligible, first_row)
+    cdef const er_range *pieces = ranges_in(ranges, &whole, table.n, &n_ranges)
     wanted.codes = <const int8_t *>vector(query, cnp.NPY_INT8, "query", table.dim)
     wanted.scale = query_scale
-    table.first_row = first_number(first_row, table.n)
-    cdef const er_range *pieces = ranges_in(ranges, &whole, table.n, &n_ranges)
     cdef const er_kernel *kernel = find(b"scan_i8", isa)
     cdef cnp.ndarray best_rows = empty_vector(min(count, table.n), cnp.NPY_INT32)
     cdef cnp.ndarray best_scores = empty_vector(min(count, table.n), cnp.NPY_FLOAT32)
@@ -89,19 +79,113 @@ def scan_int8(query, float query_scale, codes, scales, k, *, offsets=None,
             kernel, &wanted, &table, pieces, n_ranges, count, keys, rows_out, scores_out, &found)
         free(keys)
     if status != ER_OK:
-        raise refusal(status, query_scale, table.dim)
+        raise refusal(status, table.dim)
     return first(best_rows, found), first(best_scores, found)
 
 
-cdef object refusal(er_status status, float query_scale, size_t dim):
-    """The exception for a status of the entry point."""
+def scan_int8_many(queries, query_scales, codes, scales, k, *, offsets=None, eligible=None,
+                   ranges=None, visits=None, first_row=0, str isa=None):
+    """What `scan_int8` gives for each of many queries, whose rows are read once for all of them.
+
+    Parameters
+    ----------
+    queries : (q, dim) int8 in [-127, 127], C-contiguous
+    query_scales : (q,) float32, finite, > 0
+    codes, scales, k, offsets, eligible, ranges, first_row, isa : as in `scan_int8`
+    visits : which queries see which range, (starts (r + 1,) int64, numbers (v,) int32): range i is
+        seen by the queries ``numbers[starts[i]:starts[i + 1]]``; None if all see all of them
+
+    Returns
+    -------
+    rows : (q, w) int32
+    scores : (q, w) float32
+        w = min(k, n).  Each line is the result of its query alone, bit for bit; then rows are -1
+        and scores -inf.
+    found : (q,) int32
+        How many of each line are results.
+
+    Raises
+    ------
+    ShapeError, ValueRangeError, LimitExceeded, UnknownKernel
+        As `scan_int8`; also for visits that do not start at 0, descend, end elsewhere than their
+        numbers, or name a query that there is not.
+    """
+    cdef size_t count = top_count(k), n_ranges
+    cdef er_range whole
+    cdef er_rows_i8 table = table_of(codes, scales, offsets, eligible, first_row)
+    cdef const er_range *pieces = ranges_in(ranges, &whole, table.n, &n_ranges)
+    cdef er_queries_i8 wanted
+    wanted.codes = <const int8_t *>matrix(queries, cnp.NPY_INT8, "queries")
+    wanted.n = cnp.PyArray_DIM(<cnp.ndarray>queries, 0)
+    if <size_t>cnp.PyArray_DIM(<cnp.ndarray>queries, 1) != table.dim:
+        raise ShapeError(f"queries must have {table.dim} columns as codes have, got "
+                         f"{queries.shape[1]}")
+    wanted.scales = <const float *>vector(query_scales, cnp.NPY_FLOAT32, "query_scales", wanted.n)
+    cdef er_visits seen
+    cdef const er_visits *seen_by = visits_in(visits, &seen, n_ranges)
+    cdef const er_kernel *kernel = find(b"scan_many_i8", isa)
+    count = min(count, max(table.n, <size_t>1))
+    cdef cnp.npy_intp shape[2]
+    shape[0], shape[1] = wanted.n, min(count, table.n)
+    cdef cnp.ndarray rows = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_INT32)
+    cdef cnp.ndarray scores_ = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_FLOAT32)
+    cdef cnp.ndarray found = empty_vector(wanted.n, cnp.NPY_INT32)
+    cdef int32_t *rows_out = <int32_t *>cnp.PyArray_DATA(rows)
+    cdef float *scores_out = <float *>cnp.PyArray_DATA(scores_)
+    cdef int32_t *found_out = <int32_t *>cnp.PyArray_DATA(found)
+    cdef void *memory = scratch(er_scan_many_i8_workspace(wanted.n, seen_by, table.dim, count))
+    cdef er_status status
+    with nogil:
+        status = er_scan_many_i8(kernel, &wanted, &table, pieces, n_ranges, seen_by, count, memory,
+                                 rows_out, scores_out, found_out)
+        free(memory)
+    if status != ER_OK:
+        raise refusal(status, table.dim)
+    return rows, scores_, found
+
+
+cdef er_rows_i8 table_of(object codes, object scales, object offsets, object eligible,
+                         object first_row) except *:
+    """The rows to be searched, checked but for their values."""
+    cdef er_rows_i8 table
+    table.codes = <const int8_t *>matrix(codes, cnp.NPY_INT8, "codes")
+    table.n = cnp.PyArray_DIM(<cnp.ndarray>codes, 0)
+    table.dim = cnp.PyArray_DIM(<cnp.ndarray>codes, 1)
+    table.scales = <const float *>vector(scales, cnp.NPY_FLOAT32, "scales", table.n)
+    table.offsets = NULL
+    if offsets is not None:
+        table.offsets = <const float *>vector(offsets, cnp.NPY_FLOAT32, "offsets", table.n)
+    table.eligible = bitmap(eligible, table.n)
+    table.first_row = first_number(first_row, table.n)
+    return table
+
+
+cdef const er_visits *visits_in(object visits, er_visits *memory, size_t n_ranges) except? NULL:
+    """The visits of so many ranges, filled in; NULL for None."""
+    if visits is None:
+        return NULL
+    if not isinstance(visits, tuple) or len(visits) != 2:
+        raise ShapeError(f"visits must be a pair of arrays (starts, numbers), got {visits!r:.80}")
+    starts, numbers = visits
+    memory.offsets = <const int64_t *>vector(starts, cnp.NPY_INT64, "visits' starts", n_ranges + 1)
+    memory.queries = <const int32_t *>vector(numbers, cnp.NPY_INT32, "visits' numbers", -1)
+    if memory.offsets[n_ranges] != cnp.PyArray_DIM(<cnp.ndarray>numbers, 0):
+        raise ShapeError(f"visits' starts must end at the {len(numbers)} numbers, got {starts[-1]}")
+    return memory
+
+
+cdef object refusal(er_status status, size_t dim):
+    """The exception for a status of an entry point."""
     if status == ER_BAD_CODE:
         return ValueRangeError("query must lie in [-127, 127], got -128; quantize_rows never "
                                "writes it")
     if status == ER_BAD_SCALE:
-        return ValueRangeError(f"query_scale must be finite and positive, got {query_scale}")
+        return ValueRangeError("query_scale must be finite and positive")
     if status == ER_BAD_RANGE:
         return ValueRangeError("ranges must satisfy 0 <= start <= stop <= number of rows")
+    if status == ER_BAD_VISITS:
+        return ValueRangeError("visits' starts must ascend from 0, and their numbers be those of "
+                               "queries")
     if status == ER_NOT_FINITE:
         return ValueRangeError("the score of an eligible row is NaN: scales and offsets must be "
                                "finite")

@@ -20,6 +20,7 @@ __all__ = [
     "positive_scales",
     "score_offsets",
     "shifted",
+    "visits_of",
 ]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -94,6 +95,18 @@ def disjoint_ranges(draw: st.DrawFn, n: int) -> NDArray[np.int64] | None:
     rng = draw(_generators())
     cuts = np.sort(rng.integers(0, n + 1, 2 * pieces))
     return rng.permutation(cuts.reshape(pieces, 2).astype(np.int64))
+
+
+@st.composite
+def visits_of(
+    draw: st.DrawFn, n_ranges: int, n_queries: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Which queries see which range: nobody, few or all of them, each once, in any order."""
+    rng = draw(_generators())
+    share = draw(st.sampled_from([0.0, 0.02, 0.3, 1.0]))
+    seen = [rng.permutation(np.flatnonzero(rng.random(n_queries) < share)) for _ in range(n_ranges)]
+    starts = np.cumsum([0, *map(len, seen)], dtype=np.int64)
+    return starts, np.concatenate([*seen, np.zeros(0, np.int64)]).astype(np.int32)
 
 
 @st.composite

@@ -29,3 +29,63 @@ static void run(const er_kernel *kernel, const void *inputs, answer *out) {
 }
 
 const check_family check_scan_i8 = {"scan_i8", draw_case, room, run};
+
+typedef struct {
+    er_queries_i8 queries;
+    er_rows_i8 table;
+    take_ranges ranges;
+    const er_visits *visits;
+    er_visits seen;
+    size_t k;
+} scan_many;
+
+/* Some queries for each range, each once. */
+static void draw_visits(check *c, scan_many *in) {
+    if (draw_one_in(&c->draw, 2)) return;
+    uint32_t n = (uint32_t)in->queries.n, share = 1 + draw_below(&c->draw, 8);
+    int64_t *offsets = memory_take(&c->draw, (in->ranges.n + 1) * sizeof(int64_t), sizeof(int64_t));
+    int32_t *numbers = memory_take(&c->draw, in->ranges.n * n * sizeof(int32_t), sizeof(int32_t));
+    offsets[0] = 0;
+    for (size_t i = 0; i < in->ranges.n; i++) {
+        offsets[i + 1] = offsets[i];
+        for (uint32_t q = n; q-- > 0;)
+            if (draw_one_in(&c->draw, share)) numbers[offsets[i + 1]++] = (int32_t)q;
+    }
+    if (offsets[in->ranges.n] && draw_one_in(&c->draw, 40)) numbers[0] = (int32_t)n;
+    in->seen = (er_visits){offsets, numbers};
+    in->visits = &in->seen;
+}
+
+static void draw_many(check *c, void *inputs) {
+    scan_many *in = inputs;
+    size_t dim = draw_length(&c->draw, 400), n = draw_rows(&c->draw, 4 * dim);
+    in->k = draw_k(&c->draw, n);
+    in->queries.n = draw_length(&c->draw, n < 200 ? 150 : 10);
+    in->queries.codes = take_codes(c, in->queries.n * dim, draw_one_in(&c->draw, 40) ? 128 : 127);
+    in->queries.scales = take_scales(c, in->queries.n);
+    in->table = take_table(c, n, dim);
+    in->table.eligible = take_eligible(c, n);
+    in->ranges = take_ranges_of(c, n);
+    in->visits = NULL;
+    draw_visits(c, in);
+}
+
+static void many_room(check *c, const void *inputs, answer *out) {
+    const scan_many *in = inputs;
+    size_t n = in->queries.n, width = in->k < in->table.n ? in->k : in->table.n;
+    size_t k = in->k < 1 || in->k > ER_TOPK_MAX ? 1 : in->k;
+    take_room(c, out, "rows", n * width * sizeof(int32_t), sizeof(int32_t));
+    take_floats_room(c, out, "scores", n * width);
+    take_room(c, out, "found", n * sizeof(int32_t), sizeof(int32_t));
+    out->scratch =
+        memory_take(&c->draw, er_scan_many_i8_workspace(n, in->visits, in->table.dim, k), 1);
+}
+
+static void run_many(const er_kernel *kernel, const void *inputs, answer *out) {
+    const scan_many *in = inputs;
+    out->status = er_scan_many_i8(kernel, &in->queries, &in->table, in->ranges.at, in->ranges.n,
+                                  in->visits, in->k, out->scratch, out->outputs[0].at,
+                                  out->outputs[1].at, out->outputs[2].at);
+}
+
+const check_family check_scan_many_i8 = {"scan_many_i8", draw_many, many_room, run_many};

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from edgerec.bundle.reader import open_bundle
 from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog import versions
-from edgerec.catalog.catalog import Catalog, _updated
+from edgerec.catalog.catalog import Catalog
+from edgerec.catalog.changes import Update
 from edgerec.catalog.items import Items
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.errors import (
@@ -172,9 +173,8 @@ def test_a_change_that_is_broken_off_leaves_no_trace(catalog: Catalog) -> None:
 
     before = catalog.snapshot()
     catalog.update("b", price=3)
-    rows = np.array([0, 1], np.int32)
     with pytest.raises(BrokenOff):
-        _updated(catalog.snapshot(), rows, Breaking())
+        Update(["a", "b"], Breaking()).applied(catalog.snapshot())
     assert catalog.snapshot().column("price").tolist() == [10.0, 3.0, 10.0, 10.0, 10.0]
     catalog.update("c", price=5)
     assert catalog.snapshot().column("price").tolist() == [10.0, 3.0, 5.0, 10.0, 10.0]

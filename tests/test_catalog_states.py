@@ -1,21 +1,33 @@
-"""Any order of changes, searches, compactions and round trips through a bundle, against a dict."""
+"""Any order of changes, searches, compactions and round trips through a bundle, against a dict.
+
+A compaction may also be under way in another thread while all this goes on.
+"""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 from numpy.typing import NDArray
 
 from edgerec.bundle.reader import open_bundle
 from edgerec.bundle.writer import BundleWriter
+from edgerec.catalog.bitmaps import rows_of
 from edgerec.catalog.catalog import Catalog
+from edgerec.catalog.compaction import Compaction
 from edgerec.catalog.items import Items
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.retrieval.faiss import FaissLists, train_lists
@@ -26,6 +38,13 @@ from tests.oracles import retrieval as oracle
 from tests.strategies import catalogs
 
 DIM = 5
+FIELDS = ("title", "brand", "price", "stock", "tags", "released")
+FILTERS: list[dict[str, Any]] = [
+    {"field": "in_stock", "eq": True},
+    {"and": [{"field": "price", "gte": 5, "lt": 50}, {"not": {"field": "brand", "eq": "Acme"}}]},
+    {"or": [{"field": "tags", "in": ["new", "sale"]}, {"field": "released", "lt": "2000-01-01"}]},
+    {"not": {"or": [{"field": "stock", "in": [1, 2]}, {"field": "brand", "in": ["Bolt", ""]}]}},
+]
 POOL = [*"abcdefghijkl", "ü", "日本"]
 
 Model = dict[str, tuple[dict[str, Any], NDArray[np.float32]]]
@@ -38,8 +57,11 @@ class Shop(RuleBasedStateMachine):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.kept: list[tuple[Snapshot, Model]] = []
+        self.compaction: tuple[Compaction, threading.Event] | None = None
 
     def teardown(self) -> None:
+        if self.compaction is not None:
+            self.finish_to_compact()
         shutil.rmtree(self.directory)
 
     @initialize(records=catalogs.records(pool=POOL), data=st.data(), indexed=st.booleans())
@@ -90,6 +112,21 @@ class Shop(RuleBasedStateMachine):
         self.sequence += 1
         assert self.catalog.update(name, **change) == self.sequence
 
+    @rule(names=st.lists(st.sampled_from([*POOL, "nobody"]), max_size=5), data=st.data())
+    def update_many(self, names: list[str], data: st.DataObject) -> None:
+        changes = [data.draw(catalogs.attributes()) for _ in names]
+        fields = data.draw(st.sets(st.sampled_from(FIELDS), min_size=1))
+        columns = {field: [change[field] for change in changes] for field in sorted(fields)}
+        known = [place for place, name in enumerate(names) if name in self.model]
+        for place in known:
+            record, vector = self.model[names[place]]
+            change = {field: columns[field][place] for field in columns}
+            derived = {"in_stock": change["stock"] > 0} if "stock" in change else {}
+            self.model[names[place]] = record | derived | change, vector
+        self.sequence += bool(known)
+        unknown = len(names) - len(known)
+        assert self.catalog.update_many(names, columns) == (self.sequence, unknown)
+
     @rule(names=st.lists(st.sampled_from([*POOL, "nobody"]), max_size=4))
     def delete(self, names: list[str]) -> None:
         known = {name for name in names if name in self.model}
@@ -103,6 +140,7 @@ class Shop(RuleBasedStateMachine):
     def keep_a_snapshot(self) -> None:
         self.kept.append((self.catalog.snapshot(), dict(self.model)))
 
+    @precondition(lambda self: self.compaction is None)
     @rule()
     def write_and_read(self) -> None:
         with BundleWriter(self.directory / "shop.bundle", force=True) as writer:
@@ -112,12 +150,44 @@ class Shop(RuleBasedStateMachine):
             self.catalog = Catalog.read(bundle)
             self.retriever = Retriever.read(bundle, self.catalog)
 
+    @precondition(lambda self: self.model and self.compaction is None)
+    @rule(data=st.data(), anew=st.booleans())
+    def compact(self, data: st.DataObject, anew: bool) -> None:
+        names = data.draw(st.permutations(sorted(self.model)))
+        order = self.catalog.snapshot().rows_of(names)[0]
+        if anew:
+            self.catalog = self.catalog.compacted(order)
+        else:
+            Compaction(self.catalog, order=lambda _: order).run()
+        self._index()
+        now = self.catalog.snapshot()
+        assert now.ids(np.arange(now.rows)) == tuple(names)
+
+    @precondition(lambda self: self.model and self.compaction is None)
     @rule()
-    def compact(self) -> None:
-        if self.model:
-            self.catalog = self.catalog.compacted()
-            self._index()
-            assert self.catalog.snapshot().rows == len(self.model)
+    def begin_to_compact(self) -> None:
+        """In another thread, which waits with the compacted items in its hands."""
+        begun, go_on = threading.Event(), threading.Event()
+
+        def prepare(_: Snapshot) -> None:
+            begun.set()
+            assert go_on.wait(60)
+
+        self.compaction = Compaction(self.catalog, prepare=prepare).start(), go_on
+        assert begun.wait(60)
+
+    @precondition(lambda self: self.compaction is not None)
+    @rule()
+    def finish_to_compact(self) -> None:
+        """All that has changed meanwhile is there."""
+        assert self.compaction is not None
+        generation = self.catalog.snapshot().generation
+        compaction, go_on = self.compaction
+        go_on.set()
+        self.compaction = None
+        assert compaction.wait() is self.catalog.snapshot()
+        assert self.catalog.snapshot().generation == generation + 1
+        self._index()
 
     @rule(query=catalogs.queries(DIM), k=st.sampled_from([1, 3, 10_000]), where=catalogs.wheres())
     def search(self, query: NDArray[np.float32], k: int, where: dict[str, Any]) -> None:
@@ -142,6 +212,16 @@ class Shop(RuleBasedStateMachine):
     def old_snapshots_stay(self) -> None:
         for snapshot, model in self.kept[-3:]:
             self._agree(snapshot, model)
+
+    @invariant()
+    def filters_say_what_the_records_say(self) -> None:
+        """The same ones all the time, of old snapshots between new ones."""
+        for snapshot, model in [*self.kept[-2:], (self.catalog.snapshot(), self.model)]:
+            for where in FILTERS:
+                eligible = snapshot.eligible(parse_where(where))
+                names = snapshot.ids(rows_of(eligible.bitmap))
+                expected = {n for n, (record, _) in model.items() if oracle.passes(record, where)}
+                assert (set(names), eligible.count) == (expected, len(expected))
 
     @staticmethod
     def _agree(now: Snapshot, model: Model) -> None:

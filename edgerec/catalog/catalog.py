@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,29 +12,37 @@ from numpy.typing import NDArray
 from edgerec.bundle.reader import Bundle
 from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog import bitmaps
-from edgerec.catalog.attributes import Attribute
-from edgerec.catalog.bitmaps import Bitmap
-from edgerec.catalog.columns import Column, column_of
+from edgerec.catalog.changes import Change, Delete, Update, Upsert, check_changes, check_ids
+from edgerec.catalog.columns import column_of
 from edgerec.catalog.identifiers import Identifiers
-from edgerec.catalog.item_columns import ItemColumn, check_column
-from edgerec.catalog.items import Items, Schema, check_id, in_stock
+from edgerec.catalog.items import Items
+from edgerec.catalog.log import ChangeLog
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.catalog.storage import read_snapshot, write_snapshot
 from edgerec.catalog.vectors import (
     Metric,
-    Originals,
     Segment,
     Vectors,
     check_metric,
     check_vectors,
 )
-from edgerec.errors import InvalidInput, LimitExceeded, UnknownAttribute, ValueRangeError
+from edgerec.errors import InvalidInput, ValueRangeError
 from edgerec.machine.fork import PerProcess
 
 __all__ = ["Catalog"]
 
-MAX_ROWS = 2**31 - 1
+MAX_CHANGES = 1_000_000  # items changed while a catalogue is renewed
+FEW = 256  # items that may be changed again while the writer waits: a fraction of a millisecond
+ROUNDS = 100  # then the writer waits for the rest, however much it is
 Watcher = Callable[[Snapshot], object]
+
+
+class _Writing:
+    """The lock of those who write, and the log of what they do while the catalogue is renewed."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.log: ChangeLog | None = None
 
 
 class Catalog:
@@ -84,7 +91,7 @@ class Catalog:
 
     def _begin(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._writing = PerProcess(threading.Lock)  # a forked child must not inherit a held lock
+        self._writing = PerProcess(_Writing)  # a forked child must not inherit a held lock
         self._watchers: tuple[Watcher, ...] = ()
 
     def snapshot(self) -> Snapshot:
@@ -96,18 +103,18 @@ class Catalog:
 
         It is called in the thread that writes, which holds the lock of writing meanwhile: it must
         be quick, raise nothing, and change nothing here. Readers may see the snapshot before it
-        does. Rows are new after :meth:`upsert`, and all of them after a compaction.
+        does. Rows are new after :meth:`upsert`, and all of them after :meth:`renew`.
 
         Returns
         -------
         stop : callable
             Ends it.
         """
-        with self._writing.get():
+        with self._writing.get().lock:
             self._watchers = (*self._watchers, watcher)
 
         def stop() -> None:
-            with self._writing.get():
+            with self._writing.get().lock:
                 self._watchers = tuple(w for w in self._watchers if w is not watcher)
 
         return stop
@@ -125,18 +132,9 @@ class Catalog:
         sequence : int
             Number of this change; without items nothing changes.
         """
-        with self._writing.get():
-            now = self._snapshot
-            checked = check_vectors(vectors, len(items), dim=now.dim, dtype=now.vectors.dtype)
-            _check_schema(items, now)
-            if not len(items):
-                return now.sequence
-            if now.rows + len(items) > MAX_ROWS:
-                raise LimitExceeded(f"a catalogue has at most {MAX_ROWS} rows: compact it")
-            sequence = self._put(_extended(now, items, checked))
-            for watcher in self._watchers:
-                watcher(self._snapshot)
-            return sequence
+        with self._writing.get().lock:
+            upsert = Upsert.of(items, vectors, self._snapshot)
+            return self._make(upsert, new_rows=True)[0]
 
     def update(self, identifier: str, /, **attributes: object) -> int:
         """Change attributes of an item; its vector stays.
@@ -150,14 +148,14 @@ class Catalog:
         InvalidInput
             There is no such item, nothing to change, or a value of the wrong kind.
         """
-        with self._writing.get():
+        with self._writing.get().lock:
             now = self._snapshot
-            rows, _ = now.rows_of([identifier])
-            if not rows.size:
+            if now.row(identifier) is None:
                 raise InvalidInput(f"no item {identifier!r} to update; upsert it first")
             given = {name: [value] for name, value in attributes.items()}
-            changes = _checked(now.schema, [identifier], given)
-            return self._put(_updated(now, rows, changes))
+            return self._make(Update([identifier], check_changes(now.schema, [identifier], given)))[
+                0
+            ]
 
     def update_many(
         self, ids: Sequence[str], columns: Mapping[str, Sequence[Any] | NDArray[Any]]
@@ -188,23 +186,10 @@ class Catalog:
         InvalidInput, ValueRangeError, LimitExceeded
             Nothing to change, or a value that does not fit its attribute; then nothing changes.
         """
-        if isinstance(ids, str):
-            raise InvalidInput(f"update_many wants a list of ids, got the str {ids!r}")
-        ids = list(ids)
-        for identifier in ids:
-            if type(identifier) is not str:
-                check_id(identifier)
-        changes = _checked(self._snapshot.schema, ids, columns)
-        with self._writing.get():
-            now = self._snapshot
-            rows = now.identifiers.find(ids, now.alive)
-            known = np.flatnonzero(rows >= 0)
-            if known.size < rows.size:
-                changes = {name: _of(values, known) for name, values in changes.items()}
-                rows = rows[known]
-            if not rows.size:
-                return now.sequence, len(ids)
-            return self._put(_updated(now, rows, changes)), len(ids) - rows.size
+        known = check_ids(ids, "update_many")
+        update = Update(known, check_changes(self._snapshot.schema, known, columns))
+        with self._writing.get().lock:
+            return self._make(update)
 
     def delete(self, ids: Iterable[str]) -> tuple[int, int]:
         """Remove items.
@@ -216,17 +201,9 @@ class Catalog:
         unknown : int
             How many of ``ids``, each counted once, the catalogue does not have.
         """
-        if isinstance(ids, str):
-            raise InvalidInput(f"delete wants a list of ids, got the str {ids!r}")
-        wanted = list(dict.fromkeys(map(check_id, ids)))
-        with self._writing.get():
-            now = self._snapshot
-            rows, unknown = now.rows_of(wanted)
-            if not rows.size:
-                return now.sequence, unknown
-            alive = now.alive.copy()
-            bitmaps.put(alive, rows, bit=False)
-            return self._put(replace(now, alive=alive, sequence=now.sequence + 1)), unknown
+        delete = Delete(list(dict.fromkeys(check_ids(ids, "delete"))))
+        with self._writing.get().lock:
+            return self._make(delete)
 
     def compacted(self, order: NDArray[np.integer[Any]] | None = None) -> Catalog:
         """Return a new catalogue of the live items alone: rows renumbered, one segment.
@@ -263,74 +240,74 @@ class Catalog:
         """
         return cls.at(read_snapshot(bundle))
 
-    def _put(self, snapshot: Snapshot) -> int:
+    def renew(
+        self, build: Callable[[Snapshot], Snapshot], *, max_changes: int = MAX_CHANGES
+    ) -> Snapshot:
+        """Go on from what ``build`` makes of the newest snapshot, with the changes made meanwhile.
+
+        Changes and searches go on while it is built, in this thread; then those changes are made
+        again, the last few of them with the writer held back.
+
+        Parameters
+        ----------
+        build : callable
+            Returns a snapshot of the same items and the same ``sequence`` that shares nothing with
+            the old one that a change would touch, such as :meth:`Snapshot.compacted`.
+        max_changes : int
+            How many items may be changed meanwhile.
+
+        Returns
+        -------
+        Snapshot
+            The newest one, by now.
+
+        Raises
+        ------
+        LimitExceeded
+            More were changed. The catalogue stays as it is then, as it does where ``build`` raises.
+        InvalidInput
+            The catalogue is being renewed by somebody else.
+        """
+        writing = self._writing.get()
+        with writing.lock:
+            if writing.log is not None:
+                raise InvalidInput("the catalogue is being renewed already: wait for that")
+            now = self._snapshot
+            log = writing.log = ChangeLog(now.sequence, max_changes)
+        try:
+            fresh = build(now)
+            del now  # its readers alone keep it
+            for _ in range(ROUNDS):
+                missed = log.since(fresh.sequence)
+                if sum(map(len, missed)) <= FEW:
+                    break
+                fresh = _replayed(fresh, missed)
+            with writing.lock:
+                self._put(_replayed(fresh, log.since(fresh.sequence)), new_rows=True)
+                writing.log = None
+                return self._snapshot
+        finally:
+            if writing.log is log:
+                writing.log = None
+
+    def _make(self, change: Change, *, new_rows: bool = False) -> tuple[int, int]:
+        """Make a change, with the lock held; return its number and how many ids are unknown."""
+        now, log = self._snapshot, self._writing.get().log
+        after, unknown = change.applied(now)
+        if after is not now:
+            if log is not None:
+                log.append(change)
+            self._put(after, new_rows=new_rows)
+        return after.sequence, unknown
+
+    def _put(self, snapshot: Snapshot, *, new_rows: bool) -> None:
         self._snapshot = snapshot
-        return snapshot.sequence
+        if new_rows:
+            for watcher in self._watchers:
+                watcher(snapshot)
 
 
-def _extended(now: Snapshot, items: Items, vectors: Originals) -> Snapshot:
-    replaced, _ = now.rows_of(items.ids)
-    columns: Mapping[str, Column] = {
-        name: column.extended(items.columns[name]) for name, column in now.columns.items()
-    }
-    return replace(
-        now,
-        identifiers=now.identifiers.extended(items.ids),
-        columns=columns,
-        vectors=now.vectors.extended(vectors),
-        alive=_alive(now, replaced, len(items)),
-        sequence=now.sequence + 1,
-    )
-
-
-def _alive(now: Snapshot, replaced: NDArray[np.int32], added: int) -> Bitmap:
-    rows = now.rows + added
-    alive = np.zeros(bitmaps.size_bytes(rows), np.uint8)
-    alive[: now.alive.size] = now.alive
-    bitmaps.put(alive, replaced, bit=False)
-    bitmaps.put(alive, np.arange(now.rows, rows), bit=True)
-    return alive
-
-
-def _checked(
-    schema: Schema, ids: Sequence[str], given: Mapping[str, Sequence[Any] | NDArray[Any]]
-) -> dict[str, ItemColumn]:
-    """Return the new values of some attributes, one an id, as columns hold them."""
-    if not given:
-        raise InvalidInput("update: give at least one attribute")
-    kinds = {attribute.name: attribute for attribute in schema}
-    changes: dict[str, ItemColumn] = {}
-    for name, values in given.items():
-        if name not in kinds:
-            raise UnknownAttribute(
-                f"update: no attribute {name!r}; the catalogue has {', '.join(sorted(kinds))}"
-            )
-        changes[name] = check_column(kinds[name], values, ids, "update of")
-    if Attribute("in_stock", "boolean") in schema and "stock" in changes:
-        changes.setdefault("in_stock", in_stock(changes["stock"]))
-    return changes
-
-
-def _of(values: ItemColumn, places: NDArray[Any]) -> ItemColumn:
-    if isinstance(values, np.ndarray):
-        return values.take(places)
-    return tuple(values[place] for place in places.tolist())
-
-
-def _updated(now: Snapshot, rows: NDArray[np.int32], changes: Mapping[str, ItemColumn]) -> Snapshot:
-    columns = dict(now.columns)
-    for name, values in changes.items():
-        columns[name] = columns[name].changed(rows, values)
-    return replace(now, columns=columns, sequence=now.sequence + 1)
-
-
-def _check_schema(items: Items, now: Snapshot) -> None:
-    if set(items.schema) != set(now.schema):
-        raise InvalidInput(
-            f"items must have the catalogue's attributes {_listed(now.schema)}; "
-            f"got {_listed(items.schema)}"
-        )
-
-
-def _listed(schema: Sequence[Any]) -> str:
-    return ", ".join(sorted(f"{a.name} ({a.kind})" for a in schema))
+def _replayed(snapshot: Snapshot, changes: Sequence[Change]) -> Snapshot:
+    for change in changes:
+        snapshot, _ = change.applied(snapshot)
+    return snapshot

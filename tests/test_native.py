@@ -34,7 +34,13 @@ def test_kernels_in_several_threads_share_nothing_that_is_written() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "isa"),
-    [("aarch64", "neon"), ("aarch64", "neondot"), ("simde", "avx2"), ("simde", "avx512vnni")],
+    [
+        ("aarch64", "neon"),
+        ("aarch64", "neondot"),
+        ("simde", "avx2"),
+        ("simde", "avx512vnni"),
+        ("simde", "avx512vpopcntdq"),
+    ],
 )
 def test_the_emulated_machine_runs_what_this_one_may_lack(kind: str, isa: str) -> None:
     assert f" {isa}" in check(kind, "--isa", isa, "--cases", "1")

@@ -12,4 +12,9 @@ INLINE int32x4_t add_products(int32x4_t acc_i32x4, int8x16_t query_i8x16, int8x1
     return vdotq_s32(acc_i32x4, query_i8x16, row_i8x16);
 }
 
+/* The same, each lane from four successive codes. */
+INLINE int32x4_t add_quads(int32x4_t acc_i32x4, int8x16_t a_i8x16, int8x16_t b_i8x16) {
+    return vdotq_s32(acc_i32x4, a_i8x16, b_i8x16);
+}
+
 #endif

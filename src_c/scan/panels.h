@@ -1,4 +1,4 @@
-/* The walk of many queries that the x86 implementations share: rows are collected into panels of
+/* The walk of many queries that the vector implementations share: rows are collected into panels of
  * 64, so that neither filters nor the ends of ranges leave a vector half empty. A panel is laid out
  * anew with rows as lanes, scored against four queries at a time, and the rows of the next one are
  * fetched meanwhile. An implementation defines INLINE (with its target), fill_panel() and

@@ -17,8 +17,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     if (n == 0) return 0;
     const check_family *family = check_families[bytes[0] % check_n_families];
-    check_prepare(&running, family->name, NULL, cpu);
+    check_prepare(&running, family, NULL, cpu);
     running.draw = draw_from_bytes(bytes + 1, n - 1);
-    check_run(&running, family);
+    check_run(&running);
     return 0;
 }

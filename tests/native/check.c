@@ -14,7 +14,7 @@ void check_set_case(unsigned long long seed, unsigned long long number) {
 }
 
 void check_report(const check *c, const char *what) {
-    fprintf(stderr, "%s %s: %s; case %llu of seed %llu\n", c->now->family, c->now->isa, what,
+    fprintf(stderr, "%s %s: %s; case %llu of seed %llu\n", c->family->name, c->now->isa, what,
             case_number, case_seed);
 }
 
@@ -23,11 +23,12 @@ static void differ(const check *c, const char *what) {
     abort();
 }
 
-bool check_prepare(check *c, const char *family, const char *isa, er_cpu cpu) {
+bool check_prepare(check *c, const check_family *family, const char *isa, er_cpu cpu) {
+    c->family = family;
     c->n_kernels = 0;
     for (size_t i = er_kernel_count(); i-- > 0;) { /* scalar, the last, comes first */
         const er_kernel *kernel = er_kernel_at(i);
-        if (strcmp(kernel->family, family) != 0 || !er_kernel_runs(kernel, cpu)) continue;
+        if (strcmp(kernel->family, family->kernels) != 0 || !er_kernel_runs(kernel, cpu)) continue;
         if (c->n_kernels && isa && strcmp(kernel->isa, isa) != 0) continue;
         c->kernels[c->n_kernels++] = kernel;
     }
@@ -83,7 +84,8 @@ static void work_together(check *c, const check_family *family) {
     for (size_t t = 1; t < c->n_threads; t++) pthread_join(threads[t], NULL);
 }
 
-void check_run(check *c, const check_family *family) {
+void check_run(check *c) {
+    const check_family *family = c->family;
     memory_restart();
     c->now = c->kernels[0];
     family->draw(c, c->inputs);

@@ -30,9 +30,12 @@ typedef struct answer {
     void *scratch;
 } answer;
 
+typedef struct check_family check_family;
+
 typedef struct check {
     draw draw;
-    const er_kernel *kernels[MOST_KERNELS]; /* of one family, runnable; kernels[0] is scalar */
+    const check_family *family;
+    const er_kernel *kernels[MOST_KERNELS]; /* runnable; kernels[0] is scalar */
     size_t n_kernels;
     size_t n_threads;     /* that run each case at the same time */
     size_t n_accepted;    /* cases whose arguments were good, and which so reached the kernels */
@@ -41,29 +44,30 @@ typedef struct check {
     _Alignas(64) char inputs[MOST_INPUT_BYTES]; /* the family's own struct */
 } check;
 
-typedef struct check_family {
-    const char *name; /* in kernels.def */
+struct check_family {
+    const char *name;
+    const char *kernels; /* the family in kernels.def */
     /* Draw the inputs of a case. */
     void (*draw)(check *c, void *inputs);
     /* Take the room of an answer. */
     void (*room)(check *c, const void *inputs, answer *out);
     /* Call the entry point. */
     void (*run)(const er_kernel *kernel, const void *inputs, answer *out);
-} check_family;
+};
 
 /* The families that have a check. */
 extern const check_family *const check_families[];
 extern const size_t check_n_families;
 
-/* The family of a name; NULL if nobody wrote its check. */
-const check_family *check_find(const char *name);
+/* Whether some check runs the kernels of this family. */
+bool check_covers(const char *kernels);
 
 /* The kernels of a family that `cpu` runs; with `isa`, that one and scalar. false: there is none of
  * that name. */
-bool check_prepare(check *c, const char *family, const char *isa, er_cpu cpu);
+bool check_prepare(check *c, const check_family *family, const char *isa, er_cpu cpu);
 
 /* Run one case, drawn from c->draw, and compare answers and guards. */
-void check_run(check *c, const check_family *family);
+void check_run(check *c);
 
 /* How to repeat the case under way, for the message of a difference or a crash. */
 void check_set_case(unsigned long long seed, unsigned long long number);

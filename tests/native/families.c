@@ -4,12 +4,13 @@
 
 const check_family *const check_families[] = {
     &check_quantize_f32, &check_scan_i8,  &check_scan_many_i8, &check_topk_f32, &check_inner_f32,
-    &check_inner_f16,    &check_inner_i8, &check_join_b1,      &check_count_b1,
+    &check_inner_f16,    &check_inner_i8, &check_join_b1,      &check_count_b1, &check_combine_b1,
 };
 const size_t check_n_families = sizeof check_families / sizeof *check_families;
 
-const check_family *check_find(const char *name) {
+bool check_covers(const char *kernels) {
+    bool found = false;
     for (size_t i = 0; i < check_n_families; i++)
-        if (strcmp(check_families[i]->name, name) == 0) return check_families[i];
-    return NULL;
+        found |= strcmp(check_families[i]->kernels, kernels) == 0;
+    return found;
 }

@@ -68,7 +68,7 @@ static void shuffle(draw *d, er_range *ranges, size_t n) {
 take_ranges take_ranges_of(check *c, size_t n_rows) {
     draw *d = &c->draw;
     size_t n = draw_one_in(d, 3) ? 1 : draw_below(d, 12);
-    bool whole = n == 1;
+    bool whole = n == 1, overlap = draw_one_in(d, 6);
     er_range *ranges = memory_take(d, n * sizeof *ranges, sizeof(int64_t));
     uint32_t step = (uint32_t)(2 * n_rows / (n + 1) + 1);
     int64_t most = (int64_t)n_rows, row = 0;
@@ -76,11 +76,11 @@ take_ranges take_ranges_of(check *c, size_t n_rows) {
         int64_t start = row + (whole ? 0 : draw_below(d, step) / 8);
         int64_t stop = whole ? most : start + draw_below(d, step);
         ranges[i] = (er_range){start < most ? start : most, stop < most ? stop : most};
-        row = ranges[i].stop;
+        row = overlap ? 0 : ranges[i].stop;
     }
     shuffle(d, ranges, n);
     if (n && draw_one_in(d, 40)) ranges[draw_below(d, (uint32_t)n)].stop = most + 1;
-    return (take_ranges){ranges, n};
+    return (take_ranges){ranges, n, overlap};
 }
 
 size_t draw_k(draw *d, size_t n) {

@@ -15,11 +15,12 @@ int32_t *take_row_numbers(check *c, size_t m, size_t n);
 er_query_i8 take_query(check *c, size_t dim); /* at times one that is refused */
 er_rows_i8 take_table(check *c, size_t n, size_t dim);
 
-/* Disjoint ranges of n rows in any order, empty ones among them, or the whole table; at times one
- * that is refused. */
+/* Ranges of n rows in any order, empty ones among them, or the whole table; at times some that
+ * overlap, or one that is refused. */
 typedef struct take_ranges {
     const er_range *at;
     size_t n;
+    bool overlap;
 } take_ranges;
 
 take_ranges take_ranges_of(check *c, size_t n_rows);

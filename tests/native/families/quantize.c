@@ -26,4 +26,4 @@ static void run(const er_kernel *kernel, const void *inputs, answer *out) {
                                   out->outputs[1].at, &out->count);
 }
 
-const check_family check_quantize_f32 = {"quantize_f32", draw_case, room, run};
+const check_family check_quantize_f32 = {"quantize_f32", "quantize_f32", draw_case, room, run};

@@ -90,6 +90,6 @@ static void run_inner_i8(const er_kernel *kernel, const void *inputs, answer *ou
     keep_position(out, at);
 }
 
-const check_family check_inner_f32 = {"inner_f32", draw_f32, room, run_inner_f32};
-const check_family check_inner_f16 = {"inner_f16", draw_f16, room, run_inner_f16};
-const check_family check_inner_i8 = {"inner_i8", draw_i8, room_i8, run_inner_i8};
+const check_family check_inner_f32 = {"inner_f32", "inner_f32", draw_f32, room, run_inner_f32};
+const check_family check_inner_f16 = {"inner_f16", "inner_f16", draw_f16, room, run_inner_f16};
+const check_family check_inner_i8 = {"inner_i8", "inner_i8", draw_i8, room_i8, run_inner_i8};

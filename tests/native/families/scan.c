@@ -28,7 +28,7 @@ static void run(const er_kernel *kernel, const void *inputs, answer *out) {
                              out->scratch, out->outputs[0].at, out->outputs[1].at, &out->count);
 }
 
-const check_family check_scan_i8 = {"scan_i8", draw_case, room, run};
+const check_family check_scan_i8 = {"scan_i8", "scan_i8", draw_case, room, run};
 
 typedef struct {
     er_queries_i8 queries;
@@ -88,4 +88,5 @@ static void run_many(const er_kernel *kernel, const void *inputs, answer *out) {
                                   out->outputs[1].at, out->outputs[2].at);
 }
 
-const check_family check_scan_many_i8 = {"scan_many_i8", draw_many, many_room, run_many};
+const check_family check_scan_many_i8 = {"scan_many_i8", "scan_many_i8", draw_many, many_room,
+                                         run_many};

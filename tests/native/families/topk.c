@@ -27,4 +27,4 @@ static void run(const er_kernel *kernel, const void *inputs, answer *out) {
                               out->outputs[0].at, out->outputs[1].at, &out->count);
 }
 
-const check_family check_topk_f32 = {"topk_f32", draw_case, room, run};
+const check_family check_topk_f32 = {"topk_f32", "topk_f32", draw_case, room, run};

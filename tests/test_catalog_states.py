@@ -86,8 +86,8 @@ class Shop(RuleBasedStateMachine):
         now, target = self.catalog.snapshot(), Target(k=5)
         strategy, lists = Strategy("exact", now.rows, DIM, target, "a test"), None
         if self.indexed:
-            count = min(3, now.rows)
-            lists = FaissLists(train_lists(now.segments[0].vectors, min(count, 2)))
+            base = now.segments[0]
+            lists = FaissLists(train_lists(base.vectors, min(base.rows, 2)))
             strategy = Strategy(
                 "ivf", now.rows, DIM, target, "a test", lists=len(lists.lists), probes=1
             )

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.catalog.versions import Tail, tail_like
+from edgerec.catalog.versions import Tail, tail_like, taken
 from edgerec.errors import InvalidInput, LimitExceeded, ShapeError, ValueRangeError
 from edgerec.kernels.quantize import quantize_rows
 
@@ -157,32 +157,21 @@ class Vectors:
 
     def take(self, rows: NDArray[Any]) -> NDArray[np.float32]:
         """Return the vectors of ``rows``, (m, dim) float32."""
-        return np.asarray(_taken(self.base.vectors, self.originals, rows), np.float32)
+        return np.asarray(taken(self.base.vectors, self.originals.array, rows), np.float32)
 
     def compacted(self, rows: NDArray[Any]) -> Vectors:
         """Return the first version of another catalogue, of ``rows`` in their order."""
         offsets = None
         if self.offsets is not None:
-            offsets = _taken(_present(self.base.offsets), self.offsets, rows)
+            offsets = taken(_present(self.base.offsets), self.offsets.array, rows)
         base = Segment(
             0,
-            _taken(self.base.vectors, self.originals, rows),
-            _taken(self.base.codes, self.codes, rows),
-            _taken(self.base.scales, self.scales, rows),
+            taken(self.base.vectors, self.originals.array, rows),
+            taken(self.base.codes, self.codes.array, rows),
+            taken(self.base.scales, self.scales.array, rows),
             offsets,
         )
         return Vectors.of(base, self.metric)
-
-
-def _taken(base: NDArray[Any], tail: Tail, rows: NDArray[Any]) -> NDArray[Any]:
-    """Return ``rows`` of an array and what was appended to it."""
-    if not tail.size:
-        return base.take(rows, axis=0)
-    old = rows < len(base)
-    taken = np.empty((rows.size, *base.shape[1:]), base.dtype)
-    taken[old] = base[rows[old]]
-    taken[~old] = tail.array[rows[~old] - len(base)]
-    return taken
 
 
 def _present(offsets: NDArray[np.float32] | None) -> NDArray[np.float32]:

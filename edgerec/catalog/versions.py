@@ -28,7 +28,7 @@ from edgerec.catalog import bitmaps
 from edgerec.catalog.bitmaps import Bitmap
 from edgerec.catalog.strings import Strings
 
-__all__ = ["Tail", "Test", "Versioned", "tail_like"]
+__all__ = ["Tail", "Test", "Versioned", "tail_like", "taken"]
 
 Rows = NDArray[np.int32]
 Test = Callable[[NDArray[Any], NDArray[np.bool_]], object]
@@ -63,6 +63,19 @@ class Tail:
 def tail_like(array: NDArray[Any]) -> Tail:
     """Return an empty tail for rows like those of ``array``."""
     return Tail(np.empty((len(array) // RESERVE, *array.shape[1:]), array.dtype))
+
+
+def taken(base: NDArray[Any], later: NDArray[Any], rows: Rows) -> NDArray[Any]:
+    """Return ``rows`` of an array that ``later`` goes on, without holding other threads up."""
+    values = np.empty((rows.size, *base.shape[1:]), base.dtype)
+    for start in range(0, rows.size, BLOCK_ROWS):
+        wanted, out = rows[start : start + BLOCK_ROWS], values[start : start + BLOCK_ROWS]
+        if len(base):
+            np.take(base, wanted, axis=0, out=out, mode="clip")  # which is not buffered
+        newer = np.flatnonzero(wanted >= len(base)) if len(later) else ()
+        if len(newer):
+            out[newer] = later[wanted[newer] - len(base)]
+    return values
 
 
 def _with_room(buffer: NDArray[Any], used: int, wanted: int) -> NDArray[Any]:
@@ -105,12 +118,13 @@ class _Memory:
 
     def read(self, rows: Rows, size: int) -> NDArray[Any]:
         base, tail = self.base, self.tail
-        if size == len(base) and not self.changed:
-            return np.asarray(base[rows], base.dtype)
+        later = tail[: size - len(base)]
+        if isinstance(base, np.ndarray):
+            return taken(base, later, rows)
+        values = np.empty(rows.size, np.object_)
         old = rows < len(base)
-        values = np.empty(rows.shape, base.dtype)
         values[old] = base[rows[old]]
-        values[~old] = tail[rows[~old] - len(base)]
+        values[~old] = later[rows[~old] - len(base)]
         if self.changed:
             for place, row in enumerate(rows.tolist()):
                 if row in self.changed:

@@ -106,10 +106,12 @@ class WordSets:
 
     def compacted(self, codes: NDArray[Any]) -> tuple[WordSets, Codes]:
         """Return the sets that ``codes`` stand for, and ``codes`` in their terms."""
-        used, fresh = np.unique(codes, return_inverse=True)
-        sets = [self._sets[code] for code in used.tolist()]
+        used = np.zeros(len(self._sets), np.bool_)
+        used[codes] = True
+        fresh = np.cumsum(used, dtype=np.int32) - 1
+        sets = [self._sets[code] for code in np.flatnonzero(used).tolist()]
         offsets = np.zeros(len(sets) + 1, np.int64)
         np.cumsum([len(members) for members in sets], out=offsets[1:])
         members = np.array([member for members in sets for member in members], np.int32)
         words, members = self.words.compacted(members)
-        return WordSets(words, offsets, members), fresh.astype(np.int32)
+        return WordSets(words, offsets, members), fresh[codes].astype(np.int32, copy=False)

@@ -8,7 +8,8 @@ from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t
 from libc.stdlib cimport free
 
 from edgerec.kernels.arrays cimport bitmap as memory
-from edgerec.kernels.arrays cimport empty_vector, matrix, scratch, vector, writable
+from edgerec.kernels.arrays cimport (
+    empty_vector, er_range, ranges_in, scratch, vector, writable)
 from edgerec.kernels.dispatch cimport ER_OK, er_kernel, er_status, find
 
 from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
@@ -100,6 +101,8 @@ def count(bitmap, Py_ssize_t rows, *, str isa=None):
 def count_ranges(bitmap, Py_ssize_t rows, ranges, *, str isa=None):
     """Number of rows in each of `ranges`, (r, 2) int64 [start, stop) inside the bitmap: (r,) int64.
 
+    Ranges may overlap.
+
     Raises
     ------
     ShapeError
@@ -109,16 +112,15 @@ def count_ranges(bitmap, Py_ssize_t rows, ranges, *, str isa=None):
     """
     cdef size_t n = row_count(rows)
     cdef const uint8_t *bits = bits_of(bitmap, rows)
-    cdef const er_stretch *stretches = <const er_stretch *>matrix(ranges, cnp.NPY_INT64, "ranges")
-    cdef size_t n_stretches = cnp.PyArray_DIM(<cnp.ndarray>ranges, 0)
-    if cnp.PyArray_DIM(<cnp.ndarray>ranges, 1) != 2:
-        raise ShapeError(f"ranges must have shape (r, 2), got {ranges.shape}")
+    cdef er_range whole
+    cdef size_t n_ranges = 0
+    cdef const er_range *wanted = ranges_in(ranges, &whole, rows, &n_ranges)
     cdef const er_kernel *kernel = find(b"count_b1", isa)
-    cdef cnp.ndarray counts = empty_vector(n_stretches, cnp.NPY_INT64)
+    cdef cnp.ndarray counts = empty_vector(n_ranges, cnp.NPY_INT64)
     cdef int64_t *target = <int64_t *>cnp.PyArray_DATA(counts)
     cdef er_status status
     with nogil:
-        status = er_bitmap_count_stretches(kernel, bits, n, stretches, n_stretches, target)
+        status = er_bitmap_count_ranges(kernel, bits, n, wanted, n_ranges, target)
     if status != ER_OK:
         raise ValueRangeError(f"ranges must have 0 <= start <= stop <= {rows}")
     return counts

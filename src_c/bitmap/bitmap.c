@@ -65,16 +65,12 @@ size_t er_bitmap_count(const er_kernel *count, const uint8_t *set, size_t start,
            (size_t)__builtin_popcount(set[last] & tail);
 }
 
-er_status er_bitmap_count_stretches(const er_kernel *count, const uint8_t *set, size_t n,
-                                    const er_stretch *stretches, size_t n_stretches,
-                                    int64_t *counts) {
-    for (size_t i = 0; i < n_stretches; i++)
-        if (stretches[i].start < 0 || stretches[i].start > stretches[i].stop ||
-            (uint64_t)stretches[i].stop > n)
-            return ER_BAD_ROW;
-    for (size_t i = 0; i < n_stretches; i++)
-        counts[i] = (int64_t)er_bitmap_count(count, set, (size_t)stretches[i].start,
-                                             (size_t)stretches[i].stop);
+er_status er_bitmap_count_ranges(const er_kernel *count, const uint8_t *set, size_t n,
+                                 const er_range *ranges, size_t n_ranges, int64_t *counts) {
+    if (!er_ranges_fit(ranges, n_ranges, n)) return ER_BAD_ROW;
+    for (size_t i = 0; i < n_ranges; i++)
+        counts[i] =
+            (int64_t)er_bitmap_count(count, set, (size_t)ranges[i].start, (size_t)ranges[i].stop);
     return ER_OK;
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "../kernels.h"
+#include "../ranges.h"
 #include "../status.h"
 
 /* What becomes of one set when another meets it. */
@@ -33,11 +34,6 @@ typedef struct er_bitmap_step {
 } er_bitmap_step;
 
 enum { ER_POPPED = -1, ER_BITMAP_DEPTH = 32 /* sets on the stack at most */ };
-
-/* A stretch of rows, stop excluded. */
-typedef struct er_stretch {
-    int64_t start, stop;
-} er_stretch;
 
 /* Kernel: join `bytes` bytes of `other` to `set`; they must not overlap unless they are the same. */
 typedef void er_join_b1_fn(uint8_t *set, const uint8_t *other, size_t bytes, er_join join);
@@ -64,11 +60,10 @@ er_status er_bitmap_combine(const er_kernel *join, const er_kernel *count,
 /* Rows set in [start, stop). */
 size_t er_bitmap_count(const er_kernel *count, const uint8_t *set, size_t start, size_t stop);
 
-/* counts[i] = rows set in stretches[i]. ER_BAD_ROW, before anything is written, unless
- * 0 <= start <= stop <= n in each. */
-er_status er_bitmap_count_stretches(const er_kernel *count, const uint8_t *set, size_t n,
-                                    const er_stretch *stretches, size_t n_stretches,
-                                    int64_t *counts);
+/* counts[i] = rows set in ranges[i], which may overlap. ER_BAD_ROW, before anything is written,
+ * unless er_ranges_fit(). */
+er_status er_bitmap_count_ranges(const er_kernel *count, const uint8_t *set, size_t n,
+                                 const er_range *ranges, size_t n_ranges, int64_t *counts);
 
 /* Write the rows of a set, ascending; room for er_bitmap_count() of them; n <= INT32_MAX. */
 void er_bitmap_rows(const uint8_t *set, size_t n, int32_t *rows);

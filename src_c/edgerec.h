@@ -2,6 +2,7 @@
 #ifndef EDGEREC_H
 #define EDGEREC_H
 
+#include "bags/bags.h"
 #include "bitmap/bitmap.h"
 #include "cpu.h"
 #include "kernels.h"

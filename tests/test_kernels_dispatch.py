@@ -21,6 +21,8 @@ def able(family: str) -> list[str]:
 
 def test_the_families() -> None:
     assert sorted(dispatch.families()) == [
+        "bag_i4",
+        "bag_i8",
         "count_b1",
         "inner_f16",
         "inner_f32",

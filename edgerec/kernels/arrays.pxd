@@ -14,6 +14,7 @@ cdef void *writable(object array, str name) except NULL
 cdef const uint8_t *bitmap(object eligible, Py_ssize_t n) except? NULL
 cdef const er_range *ranges_in(
     object ranges, er_range *whole, Py_ssize_t n, size_t *count) except NULL
+cdef object integer(object value, str name)
 cdef Py_ssize_t top_count(object k) except -1
 cdef int32_t first_number(object first_row, Py_ssize_t n) except -1
 cdef cnp.ndarray empty_vector(cnp.npy_intp length, int dtype)

@@ -13,6 +13,7 @@ cdef extern from "status.h" nogil:
         ER_BAD_ROW
         ER_BAD_RANGE
         ER_BAD_VISITS
+        ER_BAD_OFFSET
         ER_BAD_CODE
         ER_BAD_SCALE
         ER_NOT_FINITE

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["best", "inner_products", "quantize_rows", "scan_scores", "within"]
+__all__ = [
+    "best",
+    "embedding_bags",
+    "inner_products",
+    "pack_rows",
+    "quantize_rows",
+    "scan_scores",
+    "within",
+]
 
 LANES = 16
 
@@ -70,3 +80,49 @@ def inner_products(
         width //= 2
         lanes = lanes[:, :width] + lanes[:, width:]
     return lanes[:, 0]
+
+
+def pack_rows(x: NDArray[np.float32], bits: int) -> NDArray[np.uint8]:
+    """Rows of a scale and codes, byte by byte."""
+    limit = np.float32(2 ** (bits - 1) - 1)
+    table = []
+    for values in x:
+        largest = np.float32(max(abs(value) for value in values)) if len(values) else np.float32(0)
+        tiny = np.finfo(np.float32).tiny
+        scale = max(largest / limit, tiny) if largest > 0 else np.float32(1)
+        codes = [int(np.rint(value / scale)) for value in values]
+        if bits == 4:
+            codes += [0] * (len(codes) % 2)
+            low, high = codes[::2], codes[1::2]
+            codes = [(a & 15) | (b & 15) << 4 for a, b in zip(low, high, strict=True)]
+        table.append([*np.float32(scale).tobytes(), *(code & 255 for code in codes)])
+    width = 4 + (x.shape[1] * bits + 7) // 8
+    return np.array(table, np.uint8).reshape(len(x), width)
+
+
+def embedding_bags(
+    table: NDArray[np.uint8],
+    dim: int,
+    offsets: NDArray[np.int64],
+    ids: NDArray[np.integer],
+    *,
+    bits: int,
+    weights: NDArray[np.float32] | None,
+    mean: bool,
+) -> NDArray[np.float32]:
+    """Row by row, each step rounded to float32."""
+    scales = table[:, :4].copy().view(np.float32)[:, 0]
+    codes = table[:, 4:].view(np.int8).astype(np.float32)
+    if bits == 4:
+        nibbles = np.stack([table[:, 4:] & 15, table[:, 4:] >> 4], 2).reshape(len(table), -1)
+        codes = nibbles.astype(np.float32) - np.float32(16) * (nibbles > 7)
+    sums = np.zeros((len(offsets) - 1, dim), np.float32)
+    for bag, (start, stop) in enumerate(pairwise(offsets)):
+        for place in range(start, stop):
+            factor = scales[ids[place]]
+            if weights is not None:
+                factor = weights[place] * factor
+            sums[bag] += factor * codes[ids[place], :dim]
+        if mean and stop > start:
+            sums[bag] /= np.float32(stop - start)
+    return sums

@@ -6,10 +6,10 @@ from edgerec.kernels.dispatch cimport er_kernel, er_status
 from edgerec.kernels.scan cimport er_query_i8, er_rows_i8
 
 cdef extern from "rerank/rerank.h" nogil:
-    er_status er_inner_f32(
+    er_status er_rerank_f32(
         const er_kernel *kernel, const float *query, const float *vectors, size_t n, size_t dim,
         const int32_t *rows, size_t m, float *out, size_t *at)
-    er_status er_inner_f16(
+    er_status er_rerank_f16(
         const er_kernel *kernel, const float *query, const uint16_t *vectors, size_t n, size_t dim,
         const int32_t *rows, size_t m, float *out, size_t *at)
 

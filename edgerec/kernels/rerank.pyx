@@ -11,7 +11,7 @@ from edgerec.kernels.scan cimport ER_SCAN_MAX_DIM, er_query_i8, er_rows_i8
 
 from edgerec.errors import LimitExceeded, ValueRangeError
 
-__all__ = ["inner_products", "int8_products"]
+__all__ = ["cosines", "inner_products", "int8_products", "squared_distances"]
 
 cnp.import_array()
 
@@ -40,6 +40,65 @@ def inner_products(query, vectors, rows, *, str isa=None):
     UnknownKernel
         `isa` is unknown or cannot run here.
     """
+    return scored(b"inner_f16" if has_dtype(vectors, cnp.NPY_FLOAT16) else b"inner_f32",
+                  query, vectors, rows, isa)
+
+
+def cosines(query, vectors, rows, *, str isa=None):
+    """Cosines between the query and the vectors of some rows.
+
+    Parameters
+    ----------
+    query : (dim,) float32
+    vectors : (n, dim) float32 or float16, C-contiguous
+    rows : (m,) int32 in [0, n), any order, repeats allowed
+    isa : implementation to use, exactly; the best runnable one if None
+
+    Returns
+    -------
+    cosines : (m,) float32
+        In [-1, 1] up to rounding; 0 for a vector of zeros, or one so short that its squares vanish
+        in float32 (below about 1e-22).  Summed in a fixed order over 16 lanes, so every ISA gives
+        the same bits.
+
+    Raises
+    ------
+    ShapeError, UnknownKernel
+        As `inner_products`.
+    ValueRangeError
+        A row lies outside the table, or query or vector is not finite or so long that its squares
+        overflow in float32 (beyond about 1e19).
+    """
+    return scored(b"cosine_f16" if has_dtype(vectors, cnp.NPY_FLOAT16) else b"cosine_f32",
+                  query, vectors, rows, isa)
+
+
+def squared_distances(query, vectors, rows, *, str isa=None):
+    """Squared Euclidean distances between the query and the vectors of some rows.
+
+    Parameters
+    ----------
+    query : (dim,) float32
+    vectors : (n, dim) float32 or float16, C-contiguous
+    rows : (m,) int32 in [0, n), any order, repeats allowed
+    isa : implementation to use, exactly; the best runnable one if None
+
+    Returns
+    -------
+    distances : (m,) float32 >= 0
+        Summed in a fixed order over 16 lanes, so every ISA gives the same bits.
+
+    Raises
+    ------
+    ShapeError, ValueRangeError, UnknownKernel
+        As `inner_products`.
+    """
+    return scored(b"l2_f16" if has_dtype(vectors, cnp.NPY_FLOAT16) else b"l2_f32",
+                  query, vectors, rows, isa)
+
+
+cdef cnp.ndarray scored(const char *family, object query, object vectors, object rows, str isa):
+    """Scores of rows by one of the families over floats."""
     cdef bint half = has_dtype(vectors, cnp.NPY_FLOAT16)
     cdef const void *table = matrix(
         vectors, cnp.NPY_FLOAT16 if half else cnp.NPY_FLOAT32, "vectors")
@@ -48,23 +107,23 @@ def inner_products(query, vectors, rows, *, str isa=None):
     cdef const float *wanted = <const float *>vector(query, cnp.NPY_FLOAT32, "query", dim)
     cdef const int32_t *picked = <const int32_t *>vector(rows, cnp.NPY_INT32, "rows", -1)
     cdef size_t m = cnp.PyArray_DIM(<cnp.ndarray>rows, 0), at = 0
-    cdef const er_kernel *kernel = find(b"inner_f16" if half else b"inner_f32", isa)
-    cdef cnp.ndarray products = empty_vector(m, cnp.NPY_FLOAT32)
-    cdef float *out = <float *>cnp.PyArray_DATA(products)
+    cdef const er_kernel *kernel = find(family, isa)
+    cdef cnp.ndarray scores = empty_vector(m, cnp.NPY_FLOAT32)
+    cdef float *out = <float *>cnp.PyArray_DATA(scores)
     cdef er_status status
     with nogil:
         if half:
-            status = er_inner_f16(
+            status = er_rerank_f16(
                 kernel, wanted, <const uint16_t *>table, n, dim, picked, m, out, &at)
         else:
-            status = er_inner_f32(
+            status = er_rerank_f32(
                 kernel, wanted, <const float *>table, n, dim, picked, m, out, &at)
     if status == ER_BAD_ROW:
         raise outside(rows, at, n)
     if status != ER_OK:
-        raise ValueRangeError(f"the product with row {rows[at]} is {products[at]}: query and "
+        raise ValueRangeError(f"the score of row {rows[at]} is {scores[at]}: query and "
                               "vectors must be finite, and small enough not to overflow")
-    return products
+    return scores
 
 
 def int8_products(query, float query_scale, codes, scales, rows, *, offsets=None, str isa=None):

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 __all__ = [
     "best",
+    "cosines",
     "embedding_bags",
     "inner_products",
     "pack_rows",
     "quantize_rows",
     "scan_scores",
+    "squared_distances",
     "within",
 ]
 
@@ -70,11 +72,33 @@ def best(
 def inner_products(
     query: NDArray[np.float32], vectors: NDArray[np.floating], rows: NDArray[np.int32]
 ) -> NDArray[np.float32]:
-    """Sums over 16 lanes, then over halves of the lanes; each step rounded to float32."""
+    """Sums of products of the query with each row."""
+    return _in_lanes(vectors[rows].astype(np.float32) * query)
+
+
+def squared_distances(
+    query: NDArray[np.float32], vectors: NDArray[np.floating], rows: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Sums of squared differences."""
+    differences = query - vectors[rows].astype(np.float32)
+    return _in_lanes(differences * differences)
+
+
+def cosines(
+    query: NDArray[np.float32], vectors: NDArray[np.floating], rows: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Products by the product of the lengths; 0 where that is 0."""
+    products = inner_products(query, vectors, rows)
     picked = vectors[rows].astype(np.float32)
-    lanes = np.zeros((len(rows), LANES), np.float32)
-    for column, value in enumerate(query):
-        lanes[:, column % LANES] += value * picked[:, column]
+    lengths = np.sqrt(_in_lanes((query * query)[None])) * np.sqrt(_in_lanes(picked * picked))
+    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+
+
+def _in_lanes(terms: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums over 16 lanes, then over halves of the lanes; each step rounded to float32."""
+    lanes = np.zeros((len(terms), LANES), np.float32)
+    for column in range(terms.shape[1]):
+        lanes[:, column % LANES] += terms[:, column]
     width = LANES
     while width > 1:
         width //= 2

@@ -45,19 +45,19 @@ static void keep_position(answer *out, size_t at) {
     out->count = out->status == ER_BAD_ROW || out->status == ER_NOT_FINITE ? at : 0;
 }
 
-static void run_inner_f32(const er_kernel *kernel, const void *inputs, answer *out) {
+static void run_f32(const er_kernel *kernel, const void *inputs, answer *out) {
     const gathering *in = inputs;
     size_t at = 0;
-    out->status = er_inner_f32(kernel, in->query, in->vectors, in->n, in->dim, in->rows, in->m,
-                               out->outputs[0].at, &at);
+    out->status = er_rerank_f32(kernel, in->query, in->vectors, in->n, in->dim, in->rows, in->m,
+                                out->outputs[0].at, &at);
     keep_position(out, at);
 }
 
-static void run_inner_f16(const er_kernel *kernel, const void *inputs, answer *out) {
+static void run_f16(const er_kernel *kernel, const void *inputs, answer *out) {
     const gathering *in = inputs;
     size_t at = 0;
-    out->status = er_inner_f16(kernel, in->query, in->vectors, in->n, in->dim, in->rows, in->m,
-                               out->outputs[0].at, &at);
+    out->status = er_rerank_f16(kernel, in->query, in->vectors, in->n, in->dim, in->rows, in->m,
+                                out->outputs[0].at, &at);
     keep_position(out, at);
 }
 
@@ -90,6 +90,10 @@ static void run_inner_i8(const er_kernel *kernel, const void *inputs, answer *ou
     keep_position(out, at);
 }
 
-const check_family check_inner_f32 = {"inner_f32", "inner_f32", draw_f32, room, run_inner_f32};
-const check_family check_inner_f16 = {"inner_f16", "inner_f16", draw_f16, room, run_inner_f16};
+const check_family check_inner_f32 = {"inner_f32", "inner_f32", draw_f32, room, run_f32};
+const check_family check_inner_f16 = {"inner_f16", "inner_f16", draw_f16, room, run_f16};
+const check_family check_cosine_f32 = {"cosine_f32", "cosine_f32", draw_f32, room, run_f32};
+const check_family check_cosine_f16 = {"cosine_f16", "cosine_f16", draw_f16, room, run_f16};
+const check_family check_l2_f32 = {"l2_f32", "l2_f32", draw_f32, room, run_f32};
+const check_family check_l2_f16 = {"l2_f16", "l2_f16", draw_f16, room, run_f16};
 const check_family check_inner_i8 = {"inner_i8", "inner_i8", draw_i8, room_i8, run_inner_i8};

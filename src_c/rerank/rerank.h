@@ -31,9 +31,9 @@ typedef void er_inner_f16_fn(const float *query, const uint16_t *vectors, size_t
 typedef er_inner_f32_fn er_cosine_f32_fn, er_l2_f32_fn;
 typedef er_inner_f16_fn er_cosine_f16_fn, er_l2_f16_fn;
 
-/* Entry points of the three measures; the table has n rows. ER_BAD_ROW if a row number lies outside [0, n): nothing is
- * written, *at is its position in rows. ER_NOT_FINITE if a score is NaN or infinite: all of out
- * is written, *at is the position of the first such. */
+/* Entry points of the three measures; the table has n rows. ER_BAD_ROW if a row number lies outside
+ * [0, n): nothing is written, *at is its position in rows. ER_NOT_FINITE if a score is NaN or
+ * infinite: all of out is written, *at is the position of the first such. */
 er_status er_rerank_f32(const er_kernel *kernel, const float *query, const float *vectors, size_t n,
                         size_t dim, const int32_t *rows, size_t m, float *out, size_t *at);
 er_status er_rerank_f16(const er_kernel *kernel, const float *query, const uint16_t *vectors,

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,7 @@ class Versioned:
     def extended(self, values: NDArray[Any]) -> Versioned:
         """Return a version with ``values`` appended."""
         self.memory.append(self.size, values)
-        return replace(self, size=self.size + len(values))
+        return Versioned(self.memory, self.size + len(values), self.moment)
 
     def changed(self, rows: Rows, values: NDArray[Any]) -> Versioned:
         """Return a version whose ``rows`` hold ``values``; of a row that comes twice, the last."""
@@ -286,7 +286,8 @@ class Versioned:
         newest = self.moment
         while newest.after is not None:
             newest = newest.after
-        return replace(self, moment=newest)._written(*replaced)  # noqa: SLF001 - of this class
+        last = Versioned(self.memory, self.size, newest)
+        return last._written(*replaced)
 
     def _parted(self) -> Versioned:
         """Leave the memory to older versions where one of them is held for too long."""
@@ -312,4 +313,4 @@ class Versioned:
         moment.after = after
         memory.write(rows, values)
         memory.notes += NOTE + rows.size
-        return replace(self, moment=after)
+        return Versioned(memory, self.size, after)

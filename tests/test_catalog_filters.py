@@ -38,7 +38,8 @@ def evaluate(
     """The mask of the rows, which no other way of counting contradicts."""
     rows = len(columns["price"])
     every = np.full((rows + 7) // 8, 255, np.uint8)
-    bitmap, count = select(where, columns, every, predicates or Predicates())
+    kept = Predicates() if predicates is None else predicates
+    bitmap, count = select(where, columns, every, kept)
     bits = np.unpackbits(bitmap, bitorder="little")
     assert (count, bits[rows:].any()) == (bits.sum(), False)
     mask: NDArray[np.bool_] = bits[:rows].astype(np.bool_)

@@ -70,6 +70,21 @@ def test_many_scores(isa: str, k: int, order: str) -> None:
 
 
 @each_isa("topk_f32")
+@pytest.mark.parametrize("n", [16_383, 16_384, 20_000, 40_961])
+@pytest.mark.parametrize("share", [0.03, 0.5, 1.0])
+@pytest.mark.parametrize("order", ["random", "up", "ties"])
+def test_many_scores_under_a_filter(isa: str, n: int, share: float, order: str) -> None:
+    rng = np.random.default_rng(n)
+    scores = rng.normal(size=n).astype(np.float32)
+    scores = {"up": np.sort(scores), "ties": np.round(scores)}.get(order, scores)
+    mask = rng.random(n) < share
+    rows, values = top_k(scores, 60, eligible=np.packbits(mask, bitorder="little"), isa=isa)
+    wanted = np.argsort(np.where(mask, -scores, np.inf), kind="stable")[:60]
+    assert (rows == wanted).all()
+    assert (values == scores[wanted]).all()
+
+
+@each_isa("topk_f32")
 def test_nan_is_refused_where_it_is_eligible(isa: str) -> None:
     for row in range(45):
         scores = np.arange(45, dtype=np.float32)

@@ -2,10 +2,10 @@
 
 #include <immintrin.h>
 
-#include "eligible.h"
 #include "topk.h"
 
-#define AVX2 __attribute__((target("avx2")))
+#define AVX2   __attribute__((target("avx2")))
+#define INLINE static inline __attribute__((always_inline, target("avx2")))
 
 enum {
     GROUP = 8,   /* scores a vector: one byte of the bitmap */
@@ -14,20 +14,21 @@ enum {
 
 er_topk_f32_fn er_topk_f32_avx2;
 
+#include "order.h"
+
 /* Lanes that may enter: not less than the threshold, which lets NaN through to be noted. */
-AVX2 static inline __m256 entering(const float *scores, __m256 threshold_f32x8) {
+INLINE __m256 entering(const float *scores, __m256 threshold_f32x8) {
     return _mm256_cmp_ps(_mm256_loadu_ps(scores), threshold_f32x8, _CMP_NLT_UQ);
 }
 
-AVX2 static inline void offer_group(const float *scores, size_t start, unsigned bits,
-                                    er_topk *top) {
+INLINE void offer_group(const float *scores, size_t start, unsigned bits, er_topk *top) {
     __m256 threshold_f32x8 = _mm256_broadcast_ss(&top->threshold);
     bits &= (unsigned)_mm256_movemask_ps(entering(scores + start, threshold_f32x8));
     er_topk_offer_group(top, scores + start, bits, (int32_t)start);
 }
 
 /* Whether any of STRIDE scores may enter: the branch that is hardly ever taken. */
-AVX2 static inline bool any_enters(const float *scores, float threshold) {
+INLINE bool any_enters(const float *scores, float threshold) {
     __m256 threshold_f32x8 = _mm256_set1_ps(threshold);
     __m256 any = entering(scores, threshold_f32x8);
     for (size_t i = GROUP; i < STRIDE; i += GROUP)
@@ -35,10 +36,11 @@ AVX2 static inline bool any_enters(const float *scores, float threshold) {
     return _mm256_movemask_ps(any) != 0;
 }
 
-AVX2 void er_topk_f32_avx2(const float *scores, size_t n, const uint8_t *eligible, er_topk *top) {
-    size_t i = 0;
-    while (i + GROUP <= n) {
-        if (!eligible && i + STRIDE <= n && !any_enters(scores + i, top->threshold)) {
+INLINE void offer_rows(const float *scores, size_t start, size_t stop, const uint8_t *eligible,
+                       er_topk *top) {
+    size_t i = start;
+    while (i + GROUP <= stop) {
+        if (!eligible && i + STRIDE <= stop && !any_enters(scores + i, top->threshold)) {
             i += STRIDE;
             continue;
         }
@@ -46,9 +48,13 @@ AVX2 void er_topk_f32_avx2(const float *scores, size_t n, const uint8_t *eligibl
         if (bits) offer_group(scores, i, bits, top);
         i += GROUP;
     }
-    for (; i < n; i++)
+    for (; i < stop; i++)
         if (er_is_eligible(eligible, i) && !(scores[i] < top->threshold))
             er_topk_offer(top, scores[i], (int32_t)i);
+}
+
+AVX2 void er_topk_f32_avx2(const float *scores, size_t n, const uint8_t *eligible, er_topk *top) {
+    offer_all(scores, n, eligible, top);
 }
 
 #endif

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgerec.catalog import bitmaps
-from edgerec.catalog.attributes import Attribute
 from edgerec.catalog.item_columns import ItemColumn, check_column
 from edgerec.catalog.items import MAX_ID_BYTES, Items, Schema, check_id, in_stock
 from edgerec.catalog.snapshot import Snapshot
@@ -107,15 +106,18 @@ class Update:
     def applied(self, now: Snapshot) -> tuple[Snapshot, int]:
         """See :class:`Change`."""
         rows = now.identifiers.find(self.ids, now.alive)
-        known = np.flatnonzero(rows >= 0)
+        known, every = (rows >= 0).nonzero()[0], rows.size
         if not known.size:
-            return now, len(self.ids)
-        columns, every = dict(now.columns), known.size == rows.size
-        for name, values in self.columns.items():
-            mine = values if every else _of(values, known)
-            columns[name] = columns[name].changed(rows[known], mine)
+            return now, every
+        changes = self.columns
+        if known.size < every:
+            rows = rows[known]
+            changes = {name: _of(values, known) for name, values in changes.items()}
+        columns = dict(now.columns)
+        for name, values in changes.items():
+            columns[name] = columns[name].changed(rows, values)
         after = replace(now, columns=columns, sequence=now.sequence + 1)
-        return after, rows.size - known.size
+        return after, every - known.size
 
     def kept(self) -> Update:
         """See :class:`Change`."""
@@ -179,7 +181,8 @@ def check_changes(schema: Schema, ids: Sequence[str], given: Given) -> dict[str,
                 f"update: no attribute {name!r}; the catalogue has {', '.join(sorted(attributes))}"
             )
         changes[name] = check_column(attributes[name], values, ids, "update of")
-    if Attribute("in_stock", "boolean") in schema and "stock" in changes:
+    flag = attributes.get("in_stock")
+    if flag is not None and flag.kind == "boolean" and "stock" in changes:
         changes.setdefault("in_stock", in_stock(changes["stock"]))
     return changes
 

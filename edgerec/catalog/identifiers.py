@@ -8,6 +8,7 @@ half-finished writes never disturb each other.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,8 @@ from edgerec.catalog.strings import Strings, objects
 from edgerec.catalog.versions import Tail
 
 __all__ = ["Identifiers"]
+
+FEW = 8  # up to here ids are looked up one by one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +48,10 @@ class Identifiers:
     order: NDArray[np.int32]
     tail: Tail = field(default_factory=lambda: Tail(np.empty(0, np.object_)))
     rows: dict[str, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        native = self.hashes.view(np.uint32)  # for the buffer protocol, '<I' is another type
+        object.__setattr__(self, "hashes", native)
 
     @classmethod
     def of(cls, ids: Sequence[str]) -> Identifiers:
@@ -99,7 +106,11 @@ class Identifiers:
         visible : bitmap, optional
             The rows that count, of those of this version; all without it.
         """
-        rows = self._base_rows(ids, visible)
+        encoded = _encoded(ids)
+        if len(ids) <= FEW:
+            rows = np.array([self._base_row(one, visible) for one in encoded], np.int32)
+        else:
+            rows = self._base_rows(encoded, visible)
         if self.rows:
             for place, identifier in enumerate(ids):
                 newer = self.rows.get(identifier)
@@ -117,28 +128,40 @@ class Identifiers:
                 return row
         return otherwise
 
-    def _base_rows(self, ids: Sequence[str], visible: Bitmap | None) -> NDArray[np.int32]:
-        encoded = [identifier.encode(errors="surrogatepass") for identifier in ids]
-        hashes = np.fromiter(map(crc32, encoded), np.uint32, len(encoded))
-        at = np.searchsorted(self.hashes, hashes)
-        first = at.clip(max=len(self.base) - 1)
-        rows = self.order[first]
+    def _base_rows(self, encoded: list[bytes], visible: Bitmap | None) -> NDArray[np.int32]:
+        """:meth:`_base_row` of many ids at once."""
+        hashes = np.array(list(map(crc32, encoded)), np.uint32)
+        at, order = np.empty(hashes.size, np.intp), hashes.argsort()
+        at[order] = self.hashes.searchsorted(hashes[order])  # neighbours share cache lines
+        at = np.minimum(at, len(self.base) - 1)
+        rows = self.order.take(at)
         found = self.base.equal(rows, encoded)
         if visible is not None:
             found &= bits_at(visible, rows)
-        found_rows = np.where(found, rows, np.int32(-1))
-        for place in np.flatnonzero(~found & (self.hashes[first] == hashes)).tolist():
-            found_rows[place] = self._collided(encoded[place], int(at[place]), visible)
-        return found_rows
+        if not found.all():
+            rows[~found] = -1
+            others = ~found & (self.hashes[at] == hashes)  # may share their hash
+            for place in others.nonzero()[0].tolist():
+                rows[place] = self._base_row(encoded[place], visible)
+        return rows
 
-    def _collided(self, encoded: bytes, start: int, visible: Bitmap | None) -> int:
-        """Look at every row of the base whose id has the same hash."""
-        stop = int(np.searchsorted(self.hashes, self.hashes[start], side="right"))
-        rows = self.order[start:stop]
-        for row, carried in zip(rows.tolist(), self.base.encoded(rows), strict=True):
-            if carried == encoded and (visible is None or _is_set(visible, row)):
-                return int(row)
+    def _base_row(self, encoded: bytes, visible: Bitmap | None) -> int:
+        """Look at every row of the base whose id has the hash of this one."""
+        hashes, wanted = self.hashes.data, crc32(encoded)
+        at = bisect_left(hashes, wanted)
+        while at < len(hashes) and hashes[at] == wanted:
+            row = int(self.order[at])
+            if self.base.bytes_at(row) == encoded and (visible is None or _is_set(visible, row)):
+                return row
+            at += 1
         return -1
+
+
+def _encoded(ids: Sequence[str]) -> list[bytes]:
+    try:
+        return list(map(str.encode, ids))
+    except UnicodeEncodeError:  # a lone surrogate: no id has one, and it is not found
+        return [identifier.encode(errors="surrogatepass") for identifier in ids]
 
 
 def _is_set(bitmap: Bitmap, row: int) -> bool:

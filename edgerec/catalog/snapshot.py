@@ -151,7 +151,9 @@ class Snapshot:
         """
         if not 0 <= row < self.rows:
             raise ValueRangeError(f"rows must lie in [0, {self.rows}), got {row}")
-        return self.items(np.array([row], np.int32)).record(0)
+        rows = np.array([row], np.int32)
+        values = {name: column.values(rows)[0] for name, column in self.columns.items()}
+        return {"id": self.identifiers.take(rows)[0], **values}
 
     def items(self, rows: Rows) -> Items:
         """Return ``rows`` as items, whose ids must differ."""

@@ -43,6 +43,8 @@ class Strings:
             raise BundleCorruptError(
                 f"string offsets must ascend from 0 to {self.data.size}, the number of bytes"
             )
+        native = offsets.view(np.int64)  # for the buffer protocol, '<q' is another type
+        object.__setattr__(self, "offsets", native)
 
     @classmethod
     def of(cls, strings: Iterable[str]) -> Strings:
@@ -91,15 +93,21 @@ class Strings:
     def equal(self, rows: NDArray[Any], others: Sequence[bytes]) -> NDArray[np.bool_]:
         """Return whether each of ``rows`` is the string in UTF-8 beside it, (m,) bool."""
         starts = self.offsets[rows]
-        lengths = np.fromiter(map(len, others), np.int64, len(others))
+        lengths = np.array(list(map(len, others)), np.int64)
         ends = np.cumsum(lengths)
         same: NDArray[np.bool_] = self.offsets[rows + 1] - starts == lengths
         if self.data.size:
             bytes_at = np.repeat(starts - (ends - lengths), lengths) + np.arange(lengths.sum())
             found = self.data.take(bytes_at, mode="clip")  # beyond the end only where not the same
             differ = found != np.frombuffer(b"".join(others), np.uint8)
-            same[np.searchsorted(ends, np.flatnonzero(differ), side="right")] = False
+            if differ.any():
+                same[ends.searchsorted(differ.nonzero()[0], side="right")] = False
         return same
+
+    def bytes_at(self, row: int) -> bytes:
+        """Return the UTF-8 bytes of one string."""
+        offsets = self.offsets.data
+        return bytes(self.data.data[offsets[row] : offsets[row + 1]])
 
     def encoded(self, indices: NDArray[Any]) -> list[bytes]:
         """Return the UTF-8 bytes of the strings at ``indices``."""

@@ -131,9 +131,12 @@ class _Memory:
                     values[place] = self.changed[row]
         return values
 
-    def write(self, rows: Rows, values: NDArray[Any]) -> None:
+    def write(self, rows: Rows, values: NDArray[Any], size: int) -> None:
         if isinstance(self.base, np.ndarray) and not self.own:
             self.base, self.own = self.base.copy(), True
+        if isinstance(self.base, np.ndarray) and size == len(self.base):
+            self.base[rows] = values
+            return
         old = rows < len(self.base)
         if isinstance(self.base, Strings):
             self.changed.update(zip(rows[old].tolist(), values[old].tolist(), strict=True))
@@ -311,6 +314,6 @@ class Versioned:
         after = _Moment(moment.number + 1)
         moment.rows, moment.old = rows, memory.read(rows, self.size)
         moment.after = after
-        memory.write(rows, values)
+        memory.write(rows, values, self.size)
         memory.notes += NOTE + rows.size
         return Versioned(memory, self.size, after)

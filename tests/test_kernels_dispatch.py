@@ -32,6 +32,7 @@ def test_the_families() -> None:
         "join_b1",
         "l2_f16",
         "l2_f32",
+        "quantize_columns_f32",
         "quantize_f32",
         "scan_i8",
         "scan_many_i8",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgerec.errors import ShapeError, ValueRangeError
-from edgerec.kernels.quantize import quantize_rows
+from edgerec.kernels.quantize import quantize_columns, quantize_rows
 from tests.oracles import kernels as oracle
 from tests.strategies.arrays import fenced, float_rows, lengths
 from tests.strategies.isas import each_isa
@@ -106,3 +106,50 @@ def test_outputs_that_do_not_fit_are_refused() -> None:
     ]:
         with pytest.raises(ShapeError, match=name):
             quantize_rows(x, **outputs)  # type: ignore[arg-type]
+
+
+@each_isa("quantize_columns_f32")
+@settings(deadline=None)
+@given(x=matrices())
+def test_columns_are_quantised_as_rows_are(isa: str, x: NDArray[np.float32]) -> None:
+    codes, scales = quantize_columns(fenced(x), isa=isa)
+    wanted_codes, wanted_scales = oracle.quantize_columns(x)
+    assert codes.tobytes() == wanted_codes.tobytes()
+    assert scales.tobytes() == wanted_scales.tobytes()
+    error = np.abs(codes * scales.astype(np.float64) - x)
+    assert (error <= scales * (0.5 + 127 * 2.0**-23)).all()
+
+
+@each_isa("quantize_columns_f32")
+@pytest.mark.parametrize("dim", [1, 7, 8, 9, 31])
+def test_columns_write_nothing_outside_the_outputs(isa: str, dim: int) -> None:
+    x = np.linspace(-1, 1, 3 * dim, dtype=np.float32).reshape(3, dim)
+    memory = np.full(3 * dim + 2 * GUARD, 99, np.int8)
+    levels = np.full(dim + 2 * GUARD, 99, np.float32)
+    codes, scales = memory[GUARD:-GUARD].reshape(3, dim), levels[GUARD:-GUARD]
+    quantize_columns(x, codes=codes, scales=scales, isa=isa)
+    assert codes.tobytes() == oracle.quantize_columns(x)[0].tobytes()
+    for guarded in (memory, levels):
+        assert (guarded[:GUARD] == 99).all()
+        assert (guarded[-GUARD:] == 99).all()
+
+
+@each_isa("quantize_columns_f32")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dim", [1, 8, 19])
+def test_columns_refuse_what_is_not_finite_and_write_nothing(
+    isa: str, bad: float, dim: int
+) -> None:
+    for column in range(dim):
+        x = np.zeros((4, dim), np.float32)
+        x[2, column] = bad
+        codes, scales = np.full((4, dim), 99, np.int8), np.full(dim, 99, np.float32)
+        with pytest.raises(ValueRangeError, match="row 2 "):
+            quantize_columns(x, codes=codes, scales=scales, isa=isa)
+        assert (codes == 99).all()
+        assert (scales == 99).all()
+
+
+def test_scales_of_columns_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ShapeError, match="scales"):
+        quantize_columns(np.zeros((2, 3), np.float32), scales=np.zeros(2, np.float32))

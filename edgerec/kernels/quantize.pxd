@@ -8,3 +8,6 @@ cdef extern from "quantize/quantize.h" nogil:
     er_status er_quantize_f32(
         const er_kernel *kernel, const float *x, size_t n, size_t dim, int8_t *codes,
         float *scales, size_t *done)
+    er_status er_quantize_columns_f32(
+        const er_kernel *kernel, const float *x, size_t n, size_t dim, int8_t *codes,
+        float *scales, size_t *done)

@@ -1,8 +1,8 @@
-/* Symmetric int8 quantisation of rows.
+/* Symmetric int8 quantisation, of rows or of columns.
  *
  *   x       n rows of dim float32, row-major, any alignment to 4 bytes
  *   codes   n rows of dim int8 in [-127, 127], written once; must not overlap x
- *   scales  n float32 > 0, written once; must not overlap x or codes
+ *   scales  n float32 > 0 (dim, of columns), written once; must not overlap x or codes
  *
  *   scale = max(max|x| / 127, FLT_MIN) and 1 for a row of zeros; code = x / scale, rounded half to
  *   even. |code * scale - x| <= scale / 2 up to one ulp. The floor keeps that bound for rows of
@@ -29,5 +29,15 @@ typedef void er_quantize_f32_fn(const float *x, size_t n, size_t dim, int8_t *co
  * rest is left as it was), else ER_OK. */
 er_status er_quantize_f32(const er_kernel *kernel, const float *x, size_t n, size_t dim,
                           int8_t *codes, float *scales, size_t *done);
+
+/* The same with one scale a column: scales has dim elements, over all n rows. Kernel: `done` is n, or
+ * the index of the first row that holds NaN or infinity; then nothing is written. */
+typedef void er_quantize_columns_f32_fn(const float *x, size_t n, size_t dim, int8_t *codes,
+                                        float *scales, size_t *done);
+
+/* Entry point. ER_NOT_FINITE with *done = the first offending row, else ER_OK. n == 0 gives scales
+ * of 1. */
+er_status er_quantize_columns_f32(const er_kernel *kernel, const float *x, size_t n, size_t dim,
+                                  int8_t *codes, float *scales, size_t *done);
 
 #endif

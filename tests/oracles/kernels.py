@@ -13,6 +13,7 @@ __all__ = [
     "embedding_bags",
     "inner_products",
     "pack_rows",
+    "quantize_columns",
     "quantize_rows",
     "scan_scores",
     "squared_distances",
@@ -32,6 +33,12 @@ def quantize_rows(x: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.
             scales[row] = max(largest / np.float32(127), np.finfo(np.float32).tiny)
         codes[row] = np.rint(values / scales[row])
     return codes, scales
+
+
+def quantize_columns(x: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Codes and scales, column by column: a column is quantised as a row is."""
+    codes, scales = quantize_rows(np.ascontiguousarray(x.T))
+    return np.ascontiguousarray(codes.T), scales
 
 
 def scan_scores(

@@ -38,6 +38,7 @@ def test_kernels_in_several_threads_share_nothing_that_is_written() -> None:
         ("aarch64", "neon"),
         ("aarch64", "neondot"),
         ("simde", "avx2"),
+        ("simde", "avx512"),
         ("simde", "avx512vnni"),
         ("simde", "avx512vpopcntdq"),
     ],

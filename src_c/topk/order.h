@@ -1,4 +1,4 @@
-/* The order in which the x86 implementations look at scores. An implementation defines INLINE (with
+/* The order in which the vector implementations look at scores. An implementation defines INLINE (with
  * its target) and offer_rows(), and includes this file.
  *
  * Scores that ascend are the worst case of a running threshold: every one is better than all before

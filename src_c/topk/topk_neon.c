@@ -2,8 +2,9 @@
 
 #include <arm_neon.h>
 
-#include "eligible.h"
 #include "topk.h"
+
+#define INLINE static inline __attribute__((always_inline))
 
 enum {
     GROUP = 8,   /* scores looked at together: one byte of the bitmap */
@@ -12,13 +13,15 @@ enum {
 
 er_topk_f32_fn er_topk_f32_neon;
 
+#include "order.h"
+
 /* Lanes that stay out. NaN compares false, so it gets in, to be noted. */
-static inline uint32x4_t below(const float *scores, float32x4_t threshold_f32x4) {
+INLINE uint32x4_t below(const float *scores, float32x4_t threshold_f32x4) {
     return vcltq_f32(vld1q_f32(scores), threshold_f32x4);
 }
 
 /* Bit r: score r may enter. */
-static inline unsigned entering(const float *scores, float threshold) {
+INLINE unsigned entering(const float *scores, float threshold) {
     static const uint32_t place[GROUP] = {1, 2, 4, 8, 16, 32, 64, 128};
     float32x4_t threshold_f32x4 = vdupq_n_f32(threshold);
     uint32x4_t low_u32x4 = vbicq_u32(vld1q_u32(place), below(scores, threshold_f32x4));
@@ -27,7 +30,7 @@ static inline unsigned entering(const float *scores, float threshold) {
 }
 
 /* Whether any of STRIDE scores may enter: the branch that is hardly ever taken. */
-static inline bool any_enters(const float *scores, float threshold) {
+INLINE bool any_enters(const float *scores, float threshold) {
     float32x4_t threshold_f32x4 = vdupq_n_f32(threshold);
     uint32x4_t all_u32x4 = below(scores, threshold_f32x4);
     for (size_t i = 4; i < STRIDE; i += 4)
@@ -35,10 +38,11 @@ static inline bool any_enters(const float *scores, float threshold) {
     return vminvq_u32(all_u32x4) == 0;
 }
 
-void er_topk_f32_neon(const float *scores, size_t n, const uint8_t *eligible, er_topk *top) {
-    size_t i = 0;
-    while (i + GROUP <= n) {
-        if (!eligible && i + STRIDE <= n && !any_enters(scores + i, top->threshold)) {
+INLINE void offer_rows(const float *scores, size_t start, size_t stop, const uint8_t *eligible,
+                       er_topk *top) {
+    size_t i = start;
+    while (i + GROUP <= stop) {
+        if (!eligible && i + STRIDE <= stop && !any_enters(scores + i, top->threshold)) {
             i += STRIDE;
             continue;
         }
@@ -47,9 +51,13 @@ void er_topk_f32_neon(const float *scores, size_t n, const uint8_t *eligible, er
         er_topk_offer_group(top, scores + i, bits, (int32_t)i);
         i += GROUP;
     }
-    for (; i < n; i++)
+    for (; i < stop; i++)
         if (er_is_eligible(eligible, i) && !(scores[i] < top->threshold))
             er_topk_offer(top, scores[i], (int32_t)i);
+}
+
+void er_topk_f32_neon(const float *scores, size_t n, const uint8_t *eligible, er_topk *top) {
+    offer_all(scores, n, eligible, top);
 }
 
 #endif

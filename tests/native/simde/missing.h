@@ -30,6 +30,35 @@ static inline __m512i _mm512_maskz_loadu_epi64(__mmask8 mask, const void *from) 
     return lanes;
 }
 
+static inline __m512 _mm512_maskz_loadu_ps(__mmask16 mask, const void *from) {
+    float lanes[16] = {0};
+    missing_load(lanes, mask, from, 16, 4);
+    return _mm512_loadu_ps(lanes);
+}
+
+static inline __m512i _mm512_cvtepu32_epi64(__m256i x) {
+    uint32_t in[8];
+    uint64_t out[8];
+    _mm256_storeu_si256((__m256i *)in, x);
+    for (size_t i = 0; i < 8; i++) out[i] = in[i];
+    return _mm512_loadu_si512(out);
+}
+
+static inline __m256 _mm512_extractf32x8_ps(__m512 x, int half) {
+    float lanes[16];
+    _mm512_storeu_ps(lanes, x);
+    return _mm256_loadu_ps(lanes + 8 * half);
+}
+
+static inline __mmask8 _mm512_mask_cmpgt_epu64_mask(__mmask8 mask, __m512i a, __m512i b) {
+    uint64_t left[8], right[8];
+    unsigned greater = 0;
+    _mm512_storeu_si512(left, a);
+    _mm512_storeu_si512(right, b);
+    for (size_t i = 0; i < 8; i++) greater |= (unsigned)(left[i] > right[i]) << i;
+    return (__mmask8)(mask & greater);
+}
+
 static inline long long _mm512_reduce_add_epi64(__m512i x) {
     long long in[8], sum = 0;
     _mm512_storeu_si512(in, x);

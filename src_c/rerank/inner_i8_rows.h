@@ -5,24 +5,18 @@
 
 #include <string.h>
 
+#include "../fetch.h"
 #include "inner_i8.h"
-
-enum {
-    AHEAD = 16, /* rows between prefetch and use; measured: 8 to 24 are alike */
-    CACHE_LINE = 64,
-};
 
 /* Inner products of the query with four rows. */
 INLINE __m128i dot4(const row_query *query, const int8_t *row0, const int8_t *row1,
                     const int8_t *row2, const int8_t *row3, size_t dim);
 
-/* All lines of a row, the last one too where the row starts within a line, and its scale. */
-INLINE void fetch_row(const er_rows_i8 *table, size_t row, size_t dim) {
-    const char *codes = (const char *)(table->codes + row * dim);
-    for (size_t b = 0; b < dim; b += CACHE_LINE) __builtin_prefetch(codes + b);
-    if (dim) __builtin_prefetch(codes + dim - 1);
-    __builtin_prefetch(table->scales + row);
-    if (table->offsets) __builtin_prefetch(table->offsets + row);
+/* The codes, scale and offset of a row into the second cache. */
+INLINE void fetch_far(const er_rows_i8 *table, size_t row, size_t dim, er_fetch how) {
+    er_fetch_far(table->codes + row * dim, how);
+    __builtin_prefetch(table->scales + row, 0, 2);
+    if (table->offsets) __builtin_prefetch(table->offsets + row, 0, 2);
 }
 
 INLINE __m128 pick4(const float *values, const int32_t rows[4]) {
@@ -42,11 +36,14 @@ INLINE __m128 score4(const row_query *query, const er_rows_i8 *table, const int3
 
 INLINE void score_rows(const row_query *query, const er_rows_i8 *table, const int32_t *rows,
                        size_t m, size_t dim, float *out) {
-    for (size_t j = 0; j < m && j < AHEAD; j++) fetch_row(table, (size_t)rows[j], dim);
+    er_fetch how = er_fetch_of(table->codes, dim, dim);
+    for (size_t j = 0; j < m && j < ER_FAR; j++) fetch_far(table, (size_t)rows[j], dim, how);
     size_t j = 0;
     for (; j + 4 <= m; j += 4) {
-        for (size_t r = j + AHEAD; r < j + AHEAD + 4 && r < m; r++)
-            fetch_row(table, (size_t)rows[r], dim);
+        for (size_t r = j + ER_FAR; r < j + ER_FAR + 4 && r < m; r++)
+            fetch_far(table, (size_t)rows[r], dim, how);
+        for (size_t r = j + ER_NEAR; r < j + ER_NEAR + 4 && r < m; r++)
+            er_fetch_near(table->codes + (size_t)rows[r] * dim, how);
         _mm_storeu_ps(out + j, score4(query, table, rows + j, dim));
     }
     if (j == m) return;

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from edgerec.kernels.bags import embedding_bags, pack_rows
 from edgerec.kernels.quantize import quantize_rows
 from edgerec.kernels.rerank import inner_products
 from edgerec.kernels.scan import scan_int8
@@ -31,17 +32,23 @@ def calls() -> dict[str, Callable[[], object]]:
     vectors = rng.normal(size=(ROWS, DIM)).astype(np.float32)
     codes, scales = quantize_rows(vectors)
     rows = np.arange(ROWS, dtype=np.int32)
+    packed = pack_rows(vectors)
     scores = np.arange(ROWS, dtype=np.float32)
     return {
         "quantize_rows": lambda: quantize_rows(vectors),
         "scan_int8": lambda: scan_int8(codes[0], 1.0, codes, scales, 10, isa="scalar"),
+        "embedding_bags": lambda: embedding_bags(
+            packed, DIM, np.array([0, ROWS]), rows, isa="scalar"
+        ),
         "top_k": lambda: top_k(scores, 10),
         "inner_products": lambda: inner_products(vectors[0], vectors, rows, isa="scalar"),
     }
 
 
 @pytest.mark.usefixtures("_no_turns")
-@pytest.mark.parametrize("name", ["quantize_rows", "scan_int8", "top_k", "inner_products"])
+@pytest.mark.parametrize(
+    "name", ["embedding_bags", "quantize_rows", "scan_int8", "top_k", "inner_products"]
+)
 def test_another_thread_runs_during_the_call(name: str) -> None:
     call = calls()[name]
     for _ in range(TRIES):

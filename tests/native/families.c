@@ -3,23 +3,12 @@
 #include <string.h>
 
 const check_family *const check_families[] = {
-    &check_quantize_f32,
-    &check_scan_i8,
-    &check_scan_many_i8,
-    &check_topk_f32,
-    &check_inner_f32,
-    &check_inner_f16,
-    &check_inner_i8,
-    &check_join_b1,
-    &check_count_b1,
-    &check_combine_b1,
-    &check_bag_i8,
-    &check_bag_i4,
-    &check_cosine_f32,
-    &check_cosine_f16,
-    &check_l2_f32,
-    &check_l2_f16,
-    &check_quantize_columns_f32,
+    &check_quantize_f32, &check_scan_i8,    &check_scan_many_i8,
+    &check_topk_f32,     &check_inner_f32,  &check_inner_f16,
+    &check_inner_i8,     &check_join_b1,    &check_count_b1,
+    &check_combine_b1,   &check_bag_i8,     &check_bag_i4,
+    &check_bag_pack,     &check_cosine_f32, &check_cosine_f16,
+    &check_l2_f32,       &check_l2_f16,     &check_quantize_columns_f32,
 };
 const size_t check_n_families = sizeof check_families / sizeof *check_families;
 

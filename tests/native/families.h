@@ -8,7 +8,7 @@
 extern const check_family check_quantize_f32, check_scan_i8, check_scan_many_i8, check_topk_f32;
 extern const check_family check_cosine_f32, check_cosine_f16, check_l2_f32, check_l2_f16;
 extern const check_family check_quantize_columns_f32;
-extern const check_family check_bag_i8, check_bag_i4;
+extern const check_family check_bag_i8, check_bag_i4, check_bag_pack;
 extern const check_family check_inner_f32, check_inner_f16, check_inner_i8;
 extern const check_family check_join_b1, check_count_b1, check_combine_b1;
 

@@ -86,7 +86,7 @@ static unsigned long long run_cases(const settings *s, double end) {
 static unsigned long long run_family(const settings *s, double end) {
     running.n_accepted = 0;
     unsigned long long n = run_cases(s, end);
-    printf("%-14s", running.family->name);
+    printf("%-20s", running.family->name);
     for (size_t i = 1; i < running.n_kernels; i++) printf(" %s", running.kernels[i]->isa);
     printf("%s: %llu cases, %zu accepted\n", running.n_kernels == 1 ? " scalar alone" : "", n,
            running.n_accepted);

@@ -74,3 +74,36 @@ static void run_i4(const er_kernel *kernel, const void *inputs, answer *out) {
 
 const check_family check_bag_i8 = {"bag_i8", "bag_i8", draw_i8, room, run_i8};
 const check_family check_bag_i4 = {"bag_i4", "bag_i4", draw_i4, room, run_i4};
+
+typedef struct {
+    size_t n, dim, stride;
+    const float *x;
+    int bits;
+} packing;
+
+static void draw_packing(check *c, void *inputs) {
+    packing *in = inputs;
+    in->n = draw_below(&c->draw, 8);
+    in->dim = draw_length(&c->draw, 200);
+    in->bits = draw_one_in(&c->draw, 2) ? 8 : 4;
+    in->stride = er_bag_row_bytes(in->dim, in->bits) + draw_below(&c->draw, 5);
+    float *x = take_floats(c, in->n * in->dim);
+    draw_faults(&c->draw, x, in->n * in->dim);
+    in->x = x;
+}
+
+static void room_of_rows(check *c, const void *inputs, answer *out) {
+    const packing *in = inputs;
+    take_room(c, out, "rows", in->n * in->stride, 1);
+}
+
+static void run_packing(const er_kernel *kernel, const void *inputs, answer *out) {
+    const packing *in = inputs;
+    size_t done;
+    out->status =
+        er_bag_pack(kernel, in->x, in->n, in->dim, in->bits, out->outputs[0].at, in->stride, &done);
+    out->count = done;
+}
+
+const check_family check_bag_pack = {"bag_pack", "quantize_f32", draw_packing, room_of_rows,
+                                     run_packing};

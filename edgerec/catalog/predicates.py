@@ -122,9 +122,11 @@ def _renewed(kept: _Kept, stored: Versioned, test: Test) -> Bitmap:
     elif stored.size < kept.stored.size:
         bitmap = bitmap[: bitmaps.size_bytes(stored.size)]
     rows = rows[rows < shared]
+    if not rows.size:
+        return bitmap
     passed: NDArray[np.bool_] = np.empty(rows.size, np.bool_)
     test(stored.take(rows), passed)
-    if np.array_equal(passed, bitmaps.bits_at(bitmap, rows)):
+    if (passed == bitmaps.bits_at(bitmap, rows)).all():
         return bitmap
     bitmap = bitmap.copy() if bitmap.base is not None or bitmap is kept.bitmap else bitmap
     bitmaps.put(bitmap, rows, passed)

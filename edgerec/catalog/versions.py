@@ -37,6 +37,7 @@ MIN_CAPACITY = 64
 RESERVE = 8  # a new tail has room for an eighth of the base: memory that is not touched costs none
 MIN_NOTES = 4096
 NOTE = 32  # what a note weighs, however few rows it is about, in rows
+NOTHING = np.empty(0, np.int32)
 BLOCK_ROWS = 65_536  # tested together; their values and marks stay in the cache
 
 
@@ -97,7 +98,7 @@ class _Moment:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.rows: Rows = np.empty(0, np.int32)
+        self.rows: Rows = NOTHING
         self.old: NDArray[Any] = self.rows
         self.after: _Moment | None = None
 
@@ -267,7 +268,9 @@ class Versioned:
                 return None
             found.append(first.rows)
             first = first.after
-        return np.concatenate(found) if found else last.rows[:0]
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate(found) if found else NOTHING
 
     def _replaced(self) -> tuple[Rows, NDArray[Any]] | None:
         """Return the rows that were changed since, ascending, and what they held; None if none."""

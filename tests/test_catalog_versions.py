@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,20 @@ def test_bitmaps_of_comparisons_are_kept_and_bounded() -> None:
     assert bitmap(0, stored) is first
     bitmap(1, stored)
     assert made == [*range(11), 1]
+
+
+def test_bitmaps_that_are_of_no_use_hold_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparisons asked for once, while the values change and change."""
+    monkeypatch.setattr(versions, "MIN_NOTES", 8 * versions.NOTE)
+    newest, predicates, memories = Versioned.of(np.zeros(640)), Predicates(), []
+    for bound in range(200):
+        leaf = Leaf("x", "lt", bound)
+        predicates.bitmap(leaf, newest, lambda: lambda v, out: np.less(v, 5, out=out))
+        rows = np.arange(bound, bound + 60, dtype=np.int32)
+        newest = newest.changed(rows, np.full(60, float(bound)))
+        memories.append(weakref.ref(newest.memory))
+    assert len(predicates) <= 4
+    assert len({id(memory()) for memory in memories if memory() is not None}) <= 2
 
 
 def test_a_bitmap_that_a_change_does_not_touch_is_shared() -> None:

@@ -85,9 +85,18 @@ class Predicates:
             if _is_older(stored, kept.stored):
                 return bitmap
         self._kept[key] = _Kept(stored, bitmap, next(self._clock))
+        if kept is None or kept.stored.memory is not stored.memory:
+            self._forget(leaf.field, stored)
         if kept is None or bitmap.size != kept.bitmap.size:
             self._make_room(bitmap.size)
         return bitmap
+
+    def _forget(self, field: str, stored: Versioned) -> None:
+        """Drop bitmaps that it would not pay to renew: they keep old values in memory."""
+        for key, kept in self._kept.copy().items():
+            older = kept.stored.moment.number <= stored.moment.number
+            if key[0] == field and older and kept.stored.far_from(stored, stored.size // MUCH):
+                self._kept.pop(key, None)
 
     def _make_room(self, size_bytes: int) -> None:
         most = max(FEWEST, self._max_bytes // max(size_bytes, 1))
@@ -112,8 +121,9 @@ def _is_older(stored: Versioned, than: Versioned) -> bool:
 
 def _renewed(kept: _Kept, stored: Versioned, test: Test) -> Bitmap:
     """Return the bitmap of ``stored``, made from that of another version."""
-    rows = stored.differing(kept.stored)
-    if rows is None or rows.size > stored.size // MUCH:
+    far = stored.far_from(kept.stored, stored.size // MUCH)
+    rows = None if far else stored.differing(kept.stored)
+    if rows is None:
         return stored.bitmap(test)
     bitmap, shared = kept.bitmap, min(stored.size, kept.stored.size)
     if stored.size > shared:

@@ -91,13 +91,15 @@ def _with_room(buffer: NDArray[Any], used: int, wanted: int) -> NDArray[Any]:
 class _Moment:
     """Between two changes: what the later one replaced, and the moment after it.
 
-    ``after`` is set last: whoever finds it finds the rest.
+    ``number`` counts the changes before it, ``passed`` the rows they were about. ``after`` is set
+    last: whoever finds it finds the rest.
     """
 
-    __slots__ = ("__weakref__", "after", "number", "old", "rows")
+    __slots__ = ("__weakref__", "after", "number", "old", "passed", "rows")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, passed: int = 0) -> None:
         self.number = number
+        self.passed = passed
         self.rows: Rows = NOTHING
         self.old: NDArray[Any] = self.rows
         self.after: _Moment | None = None
@@ -106,7 +108,7 @@ class _Moment:
 class _Memory:
     """The newest values: a base that may be mapped, rows that came later, changed strings."""
 
-    __slots__ = ("base", "changed", "held", "notes", "own", "tail")
+    __slots__ = ("__weakref__", "base", "changed", "held", "notes", "own", "tail")
 
     def __init__(self, base: NDArray[Any] | Strings, moment: _Moment, *, own: bool = False) -> None:
         reserve = 0 if base.dtype == np.object_ else len(base) // RESERVE
@@ -254,6 +256,11 @@ class Versioned:
             bitmaps.put(bitmap, rows[inside] - start, passed[inside])
         return bitmap
 
+    def far_from(self, other: Versioned, most: int) -> bool:
+        """Whether more than ``most`` rows changed between this version and another, or any may."""
+        passed = abs(self.moment.passed - other.moment.passed)
+        return self.memory is not other.memory or passed > most
+
     def differing(self, other: Versioned) -> Rows | None:
         """Return the rows whose values may differ from another version's, for rows in both.
 
@@ -303,7 +310,7 @@ class Versioned:
         if memory.held() in (None, self.moment):
             memory.held, memory.notes = weakref.ref(self.moment), 0
             return self
-        moment = _Moment(self.moment.number)
+        moment = _Moment(self.moment.number, self.moment.passed)
         if isinstance(memory.base, Strings):
             own = _Memory(memory.base, moment)
             own.changed = dict(memory.changed)
@@ -314,7 +321,7 @@ class Versioned:
 
     def _written(self, rows: Rows, values: NDArray[Any]) -> Versioned:
         memory, moment = self.memory, self.moment
-        after = _Moment(moment.number + 1)
+        after = _Moment(moment.number + 1, moment.passed + rows.size)
         moment.rows, moment.old = rows, memory.read(rows, self.size)
         moment.after = after
         memory.write(rows, values, self.size)

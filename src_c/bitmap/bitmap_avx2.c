@@ -44,6 +44,32 @@ AVX2 static inline __m256i byte_counts(__m256i bytes_u8x32) {
                            _mm256_shuffle_epi8(table_u8x32, high_u8x32));
 }
 
+/* Bits of a word, by halves; AVX2 does not promise the instruction. */
+static inline uint64_t word_count(uint64_t word) {
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+    return word * UINT64_C(0x0101010101010101) >> 56;
+}
+
+static inline uint64_t word_at(const uint8_t *set) {
+    uint64_t word;
+    memcpy(&word, set, sizeof word);
+    return word;
+}
+
+/* Bits of the bytes from i on, fewer than a vector: many ranges are no longer than that. The last
+ * word overlaps the one before. */
+static inline uint64_t rest_count(const uint8_t *set, size_t i, size_t bytes) {
+    uint64_t count = 0, last = 0;
+    for (; i + 8 <= bytes; i += 8) count += word_count(word_at(set + i));
+    if (i < bytes && bytes >= 8)
+        last = word_at(set + bytes - 8) >> 8 * (8 - (bytes - i));
+    else
+        for (; i < bytes; i++) last = last << 8 | set[i];
+    return count + word_count(last);
+}
+
 AVX2 void er_count_b1_avx2(const uint8_t *set, size_t bytes, size_t *count) {
     const __m256i zero = _mm256_setzero_si256();
     __m256i sum_u64x4 = zero;
@@ -52,15 +78,9 @@ AVX2 void er_count_b1_avx2(const uint8_t *set, size_t bytes, size_t *count) {
         __m256i counts_u8x32 = byte_counts(_mm256_loadu_si256((const __m256i *)(set + i)));
         sum_u64x4 = _mm256_add_epi64(sum_u64x4, _mm256_sad_epu8(counts_u8x32, zero));
     }
-    if (i < bytes) {
-        uint8_t rest[WIDTH] = {0};
-        memcpy(rest, set + i, bytes - i);
-        __m256i counts_u8x32 = byte_counts(_mm256_loadu_si256((const __m256i *)rest));
-        sum_u64x4 = _mm256_add_epi64(sum_u64x4, _mm256_sad_epu8(counts_u8x32, zero));
-    }
-    uint64_t lanes[4];
+    uint64_t lanes[4], rest = rest_count(set, i, bytes);
     _mm256_storeu_si256((__m256i *)lanes, sum_u64x4);
-    *count = (size_t)(lanes[0] + lanes[1] + lanes[2] + lanes[3]);
+    *count = (size_t)(lanes[0] + lanes[1] + lanes[2] + lanes[3] + rest);
 }
 
 #endif

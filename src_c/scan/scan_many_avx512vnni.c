@@ -13,6 +13,9 @@ er_scan_many_i8_fn er_scan_many_i8_avx512vnni;
 
 #include "panels.h"
 
+/* Sums keep one type from step to step: as __m512i, gcc 12 copies each of them in every step. */
+typedef int32_t i32x16 __attribute__((vector_size(64)));
+
 enum { LANES = 16, VECTORS = PANEL / LANES };
 
 /* Sixteen codes of four rows, which end up four lanes apart. */
@@ -90,13 +93,13 @@ INLINE __m512 values_of(const many_search *search, __m512i sums_i32x16, size_t v
 INLINE void score(many_search *search, const panel_rows *rows, const size_t ids[TILE], size_t count,
                   const size_t width, const size_t vectors) {
     const int32_t *query[TILE], *panel = search->panel;
-    __m512i sums[TILE][VECTORS];
+    i32x16 sums[TILE][VECTORS];
 #pragma GCC unroll 4
     for (size_t j = 0; j < width; j++) {
         query[j] = search->query_codes + ids[j] * (search->steps + 1);
 #pragma GCC unroll 4
         for (size_t v = 0; v < vectors; v++)
-            sums[j][v] = _mm512_set1_epi32(query[j][search->steps]);
+            sums[j][v] = (i32x16)_mm512_set1_epi32(query[j][search->steps]);
     }
     for (size_t s = 0; s < search->steps; s++, panel += PANEL) {
         __m512i row[VECTORS];
@@ -107,7 +110,7 @@ INLINE void score(many_search *search, const panel_rows *rows, const size_t ids[
             __m512i codes = _mm512_set1_epi32(query[j][s]);
 #pragma GCC unroll 4
             for (size_t v = 0; v < vectors; v++)
-                sums[j][v] = _mm512_dpbusd_epi32(sums[j][v], row[v], codes);
+                sums[j][v] = (i32x16)_mm512_dpbusd_epi32((__m512i)sums[j][v], row[v], codes);
         }
     }
     __m512 values[TILE][VECTORS];
@@ -117,7 +120,7 @@ INLINE void score(many_search *search, const panel_rows *rows, const size_t ids[
         __m512 best;
 #pragma GCC unroll 4
         for (size_t v = 0; v < vectors; v++) {
-            values[j][v] = values_of(search, sums[j][v], v, ids[j]);
+            values[j][v] = values_of(search, (__m512i)sums[j][v], v, ids[j]);
             best = v ? _mm512_max_ps(best, values[j][v]) : values[j][v];
         }
         enters[j] = _mm512_cmp_ps_mask(best, _mm512_set1_ps(search->limits[ids[j]]), _CMP_NLT_UQ);

@@ -17,7 +17,7 @@ enum {
     DENSE = 40,      /* of 64 rows, so many eligible ones make a block worth scoring whole */
     STREAMS = 4,     /* distant blocks walked together: one core draws more from memory that way */
     SMALL = 1 << 20, /* bytes of codes that stay in the cache, where one stream is faster */
-    AHEAD = 24,      /* rows between prefetch and use */
+    AHEAD = 24,      /* rows between prefetch and use, half as many where rows are long */
     CACHE_LINE = 64,
 };
 
@@ -124,7 +124,8 @@ INLINE bool walk_blocks(er_cursor *cursors, size_t streams, scan_list *list,
             unsigned group = (unsigned)(blocks[s].bits >> g) & ((1u << GROUP) - 1);
             if (!group) continue;
             size_t row = blocks[s].start + g;
-            if (row + AHEAD < blocks[s].stop) fetch_codes(table, row + AHEAD, GROUP, dim);
+            size_t later = row + (dim > 128 ? AHEAD / 2 : AHEAD);
+            if (later < blocks[s].stop) fetch_codes(table, later, GROUP, dim);
             offer_group(query, table, row, group, dim, top);
         }
     return true;

@@ -1,6 +1,6 @@
-"""The kernels beside FAISS and NumPy: one thread, one query at a time, the same answers.
+"""The kernels beside FAISS and NumPy: one thread, the same answers.
 
-    python -m bench.kernels [--rounds 7]
+    python -m bench.kernels [--rounds 7] [--only scans|lists|batches|selections]
 
 Contenders of a case take turns in shuffled order, ``rounds`` times; a turn is the median of a few
 calls on a warm cache. Every contender's answer is compared with the exact one first. All rows have
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from bench.figures import Figure, report
 from edgerec.kernels import dispatch
-from edgerec.kernels.scan import scan_int8
+from edgerec.kernels.scan import scan_int8, scan_int8_many
 from edgerec.kernels.topk import top_k
 
 SEED = 7
@@ -32,6 +32,8 @@ K = 10
 TURN_S = 0.05
 SHAPES = ((12_000, 64), (200_000, 64), (1_000_000, 128))
 SHARES = (1.0, 0.5, 0.1, 0.01)
+BATCHES = (2, 8, 64)
+LISTS = (50, 440)  # rows, the fewest and the most
 
 Rows = NDArray[np.integer]
 Contender = Callable[[], Rows]
@@ -54,8 +56,7 @@ def scans() -> Iterator[Case]:
     faiss.omp_set_num_threads(1)
     rng = np.random.default_rng(SEED)
     for n, dim in SHAPES:
-        codes = rng.normal(0, 40, (n, dim)).clip(-127, 127).astype(np.int8)
-        query = rng.normal(0, 40, dim).clip(-127, 127).astype(np.int8)
+        codes, query = _codes(rng, n, dim), _codes(rng, 1, dim)[0]
         vectors = codes.astype(np.float32)
         flat = faiss.IndexFlatIP(dim)
         eight = faiss.IndexScalarQuantizer(
@@ -79,6 +80,79 @@ def scans() -> Iterator[Case]:
                 frozenset(exact.tolist()),
                 codes.nbytes if share == 1 else 0,
             )
+
+
+def lists() -> Iterator[Case]:
+    """Best ``K`` of a quarter of the rows, in ranges as short as an index's lists."""
+    faiss: Any = importlib.import_module("faiss")
+    faiss.omp_set_num_threads(1)
+    rng = np.random.default_rng(SEED)
+    for n, dim in SHAPES:
+        codes, query = _codes(rng, n, dim), _codes(rng, 1, dim)[0]
+        stops = np.cumsum(rng.integers(*LISTS, n // LISTS[0]))
+        ranges = np.stack([np.r_[0, stops[:-1]], stops], 1)[stops <= n]
+        ranges = np.ascontiguousarray(rng.permutation(ranges)[: len(ranges) // 4])
+        mask = np.zeros(n, np.bool_)
+        for start, stop in ranges:
+            mask[start:stop] = True
+        bitmap = np.packbits(mask, bitorder="little")
+        flat = faiss.IndexFlatIP(dim)
+        flat.add(codes.astype(np.float32))
+        scores = codes.astype(np.float32) @ query.astype(np.float32)
+        exact = top_k(scores, K, eligible=bitmap, isa="scalar")[0]
+        arguments = (query, 0.01, codes, np.full(n, 0.01, np.float32), K)
+        ours: dict[str, Contender] = {
+            isa: partial(_first, scan_int8, *arguments, ranges=ranges, isa=isa)
+            for isa in _isas("scan_i8")
+        }
+        yield Case(
+            f"{len(ranges)} lists of {n} x {dim}",
+            {**ours, "faiss flat": _faiss(faiss, flat, query, bitmap)},
+            frozenset(exact.tolist()),
+            int(mask.sum()) * dim,
+        )
+
+
+def batches() -> Iterator[Case]:
+    """Best ``K`` for each of several queries at once; FAISS with its best setting for them."""
+    faiss: Any = importlib.import_module("faiss")
+    faiss.omp_set_num_threads(1)
+    faiss.cvar.distance_compute_blas_threshold = 20
+    rng = np.random.default_rng(SEED)
+    for n, dim in SHAPES:
+        codes = _codes(rng, n, dim)
+        flat = faiss.IndexFlatIP(dim)
+        flat.add(codes.astype(np.float32))
+        for q in BATCHES:
+            queries = _codes(rng, q, dim)
+            scales = np.full(n, 0.01, np.float32)
+            arguments = (queries, scales[:q], codes, scales, K)
+            ours: dict[str, Contender] = {
+                isa: partial(_places, n, partial(_first, scan_int8_many, *arguments, isa=isa))
+                for isa in _isas("scan_many_i8")
+                if isa != "scalar"  # seconds a call
+            }
+            flat_search = partial(_second, flat.search, queries.astype(np.float32), K)
+            yield Case(
+                f"{q} queries, {n} x {dim}",
+                {**ours, "faiss flat": partial(_places, n, flat_search)},
+                frozenset(_places(n, flat_search).tolist()),
+                codes.nbytes,
+            )
+
+
+def _codes(rng: np.random.Generator, n: int, dim: int) -> NDArray[np.int8]:
+    return rng.normal(0, 40, (n, dim)).clip(-127, 127).astype(np.int8)
+
+
+def _places(n: int, search: Contender) -> Rows:
+    """Rows of all queries in one array, those of each as numbers of its own."""
+    rows = search()
+    return (rows + np.arange(len(rows))[:, None] * n).ravel()
+
+
+def _second(search: Callable[..., tuple[Any, Rows]], *arguments: Any) -> Rows:
+    return search(*arguments)[1]
 
 
 def selections() -> Iterator[Case]:
@@ -131,6 +205,14 @@ def _partition(scores: NDArray[np.float32], k: int) -> Rows:
     return np.argpartition(scores, -k)[-k:]
 
 
+CASES: Mapping[str, Callable[[], Iterator[Case]]] = {
+    "scans": scans,
+    "lists": lists,
+    "batches": batches,
+    "selections": selections,
+}
+
+
 def measure(case: Case, rounds: int, rng: np.random.Generator) -> list[Figure]:
     """Check every contender, then let them take turns."""
     for name, contender in case.contenders.items():
@@ -175,15 +257,17 @@ def main() -> int:
     """Measure every case, print and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--only", choices=CASES)
+    options = parser.parse_args()
+    chosen = [options.only] if options.only else CASES
     rng = np.random.default_rng(SEED)
     figures = [
         figure
-        for cases in (scans(), selections())
-        for case in cases
-        for figure in measure(case, rounds, rng)
+        for name in chosen
+        for case in CASES[name]()
+        for figure in measure(case, options.rounds, rng)
     ]
-    return report("kernels", figures, seed=SEED, details={"rounds": rounds, "k": K})
+    return report("kernels", figures, seed=SEED, details={"rounds": options.rounds, "k": K})
 
 
 if __name__ == "__main__":

@@ -174,6 +174,23 @@ static inline void raise_limit(many_search *search, size_t id) {
         search->table->offsets ? threshold : limit_of(threshold, search->queries->scales[id]);
 }
 
+/* Offer those of a query's values, from place `at` of the panel on, that have a bit: they are not
+ * below its limit. */
+static void offer_values(many_search *search, const panel_rows *rows, size_t at, size_t id,
+                         const float *values, uint64_t bits) {
+    er_topk *top = &search->tops[id];
+    const float reached = top->threshold;
+    const float scale = search->table->offsets ? 1.0f : search->queries->scales[id];
+    if (rows->n - at < PANEL) bits &= ((uint64_t)1 << (rows->n - at)) - 1;
+    for (; bits; bits &= bits - 1) {
+        size_t r = (size_t)__builtin_ctzll(bits);
+        float score = values[r] * scale;
+        if (!(score < top->threshold))
+            er_topk_offer(top, score, search->table->first_row + (int32_t)rows->rows[at + r]);
+    }
+    if (top->threshold > reached) raise_limit(search, id);
+}
+
 INLINE void open_streams(many_search *search, size_t n_ranges) {
     size_t rows = er_ranges_rows(search->ranges, n_ranges);
     bool split = !search->visits && rows * search->table->dim > SMALL;
@@ -184,6 +201,22 @@ INLINE void open_streams(many_search *search, size_t n_ranges) {
                                           first >= rows         ? 0
                                           : rows - first < each ? rows - first
                                                                 : each);
+}
+
+/* From the cache, a few queries are answered sooner one after another, rows as they lie. */
+static inline bool is_done_singly(const er_queries_i8 *queries, const er_rows_i8 *table,
+                                  const er_range *ranges, size_t n_ranges, const er_visits *visits,
+                                  size_t few) {
+    return !visits && queries->n <= few && er_ranges_rows(ranges, n_ranges) * table->dim <= SMALL;
+}
+
+static inline void search_singly(er_scan_i8_fn *scan, const er_queries_i8 *queries,
+                                 const er_rows_i8 *table, const er_range *ranges, size_t n_ranges,
+                                 er_topk *tops) {
+    for (size_t q = 0; q < queries->n; q++) {
+        er_query_i8 query = {queries->codes + q * table->dim, queries->scales[q]};
+        scan(&query, table, ranges, n_ranges, &tops[q]);
+    }
 }
 
 INLINE void search_panels(many_search *search, size_t n_ranges) {

@@ -9,10 +9,15 @@
 #define INLINE static inline __attribute__((always_inline, target("avx2")))
 
 er_scan_many_i8_fn er_scan_many_i8_avx2;
+er_scan_i8_fn er_scan_i8_avx2;
 
 #include "panels.h"
 
-enum { LANES = 8, VECTORS = PART / LANES };
+enum {
+    LANES = 8,
+    VECTORS = PART / LANES,
+    FEW = 7, /* queries that pay one by one while the rows are in the cache */
+};
 
 INLINE __m256i two_rows(const int8_t *low, const int8_t *high) {
     return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)low)),
@@ -59,20 +64,6 @@ INLINE void fill_panel(many_search *search, const int8_t *const rows[PART], size
     }
 }
 
-/* One query's scores of part of a panel, those that may enter. */
-AVX2 static void offer_scores(many_search *search, const panel_rows *rows, size_t at, size_t id,
-                              const float *values) {
-    er_topk *top = &search->tops[id];
-    float scale = search->table->offsets ? 1.0f : search->queries->scales[id];
-    for (size_t r = 0; r < PART && at + r < rows->n; r++) {
-        if (values[r] < search->limits[id]) continue;
-        float score = values[r] * scale;
-        if (!(score < top->threshold))
-            er_topk_offer(top, score, search->table->first_row + (int32_t)rows->rows[at + r]);
-    }
-    raise_limit(search, id);
-}
-
 /* What is compared with the limits: scores, or what the query's scale is still missing from. */
 INLINE __m256 values_of(const many_search *search, __m256i sums_i32x8, size_t at, size_t id) {
     __m256 x = _mm256_mul_ps(_mm256_cvtepi32_ps(sums_i32x8), _mm256_loadu_ps(search->scales + at));
@@ -113,10 +104,15 @@ INLINE void score(many_search *search, const panel_rows *rows, size_t at, const 
     if (_mm256_testz_ps(any, any) && search->finite) return;
     for (size_t j = 0; j < width; j++) {
         if (j >= count || (_mm256_testz_ps(enters[j], enters[j]) && search->finite)) continue;
+        __m256 limit = _mm256_set1_ps(search->limits[ids[j]]);
         float spilled[PART];
-        _mm256_storeu_ps(spilled, values[j][0]);
-        _mm256_storeu_ps(spilled + LANES, values[j][1]);
-        offer_scores(search, rows, at, ids[j], spilled);
+        uint64_t bits = 0;
+        for (size_t v = 0; v < VECTORS; v++) {
+            _mm256_storeu_ps(spilled + v * LANES, values[j][v]);
+            __m256 enters_f32x8 = _mm256_cmp_ps(values[j][v], limit, _CMP_NLT_UQ);
+            bits |= (uint64_t)_mm256_movemask_ps(enters_f32x8) << v * LANES;
+        }
+        offer_values(search, rows, at, ids[j], spilled, bits);
     }
 }
 
@@ -152,6 +148,10 @@ AVX2 void er_scan_many_i8_avx2(const er_queries_i8 *queries, const er_rows_i8 *t
                                const er_range *ranges, size_t n_ranges, const er_visits *visits,
                                void *scratch, er_topk *tops) {
     assert(table->dim <= ER_SCAN_MAX_DIM);
+    if (is_done_singly(queries, table, ranges, n_ranges, visits, FEW)) {
+        search_singly(er_scan_i8_avx2, queries, table, ranges, n_ranges, tops);
+        return;
+    }
     many_search search = {.queries = queries,
                           .table = table,
                           .ranges = ranges,

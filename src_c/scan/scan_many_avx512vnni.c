@@ -10,13 +10,18 @@
 #define INLINE static inline __attribute__((always_inline, target(TARGET)))
 
 er_scan_many_i8_fn er_scan_many_i8_avx512vnni;
+er_scan_i8_fn er_scan_i8_avx512vnni;
 
 #include "panels.h"
 
 /* Sums keep one type from step to step: as __m512i, gcc 12 copies each of them in every step. */
 typedef int32_t i32x16 __attribute__((vector_size(64)));
 
-enum { LANES = 16, VECTORS = PANEL / LANES };
+enum {
+    LANES = 16,
+    VECTORS = PANEL / LANES,
+    FEW = 2, /* queries that pay one by one while the rows are in the cache */
+};
 
 /* Sixteen codes of four rows, which end up four lanes apart. */
 INLINE __m512i four_rows(const int8_t *const rows[PART], size_t r, size_t d) {
@@ -67,20 +72,6 @@ INLINE void fill_panel(many_search *search, const int8_t *const rows[PART], size
                   four_ends(rows, 3, d, valid));
 }
 
-/* One query's scores of a panel, those that may enter. */
-VNNI static void offer_scores(many_search *search, const panel_rows *rows, size_t id,
-                              const float *values) {
-    er_topk *top = &search->tops[id];
-    float scale = search->table->offsets ? 1.0f : search->queries->scales[id];
-    for (size_t r = 0; r < rows->n; r++) {
-        if (values[r] < search->limits[id]) continue;
-        float score = values[r] * scale;
-        if (!(score < top->threshold))
-            er_topk_offer(top, score, search->table->first_row + (int32_t)rows->rows[r]);
-    }
-    raise_limit(search, id);
-}
-
 /* What is compared with the limits: scores, or what the query's scale is still missing from. */
 INLINE __m512 values_of(const many_search *search, __m512i sums_i32x16, size_t v, size_t id) {
     __m512 x =
@@ -129,9 +120,14 @@ INLINE void score(many_search *search, const panel_rows *rows, const size_t ids[
     if (!any) return;
     for (size_t j = 0; j < width; j++) {
         if (j >= count || !(enters[j] || !search->finite)) continue;
+        __m512 limit = _mm512_set1_ps(search->limits[ids[j]]);
         float spilled[PANEL];
-        for (size_t v = 0; v < vectors; v++) _mm512_storeu_ps(spilled + v * LANES, values[j][v]);
-        offer_scores(search, rows, ids[j], spilled);
+        uint64_t bits = 0;
+        for (size_t v = 0; v < vectors; v++) {
+            _mm512_storeu_ps(spilled + v * LANES, values[j][v]);
+            bits |= (uint64_t)_mm512_cmp_ps_mask(values[j][v], limit, _CMP_NLT_UQ) << v * LANES;
+        }
+        offer_values(search, rows, 0, ids[j], spilled, bits);
     }
 }
 
@@ -166,6 +162,10 @@ VNNI void er_scan_many_i8_avx512vnni(const er_queries_i8 *queries, const er_rows
                                      const er_range *ranges, size_t n_ranges,
                                      const er_visits *visits, void *scratch, er_topk *tops) {
     assert(table->dim <= ER_SCAN_MAX_DIM);
+    if (is_done_singly(queries, table, ranges, n_ranges, visits, FEW)) {
+        search_singly(er_scan_i8_avx512vnni, queries, table, ranges, n_ranges, tops);
+        return;
+    }
     many_search search = {.queries = queries,
                           .table = table,
                           .ranges = ranges,

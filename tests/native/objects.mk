@@ -1,7 +1,7 @@
 # A program from C sources, compiled anew where they or their headers changed.
 #   make -f tests/native/objects.mk OUT=build/native/host CC=gcc FLAGS='...' SOURCES='...'
 # Asserts live; the flags that the results depend on are those of setup.py.
-FLAGS_ALL := -g -std=c11 -Wall -Wextra -Werror -ffp-contract=off -fno-math-errno $(FLAGS)
+FLAGS_ALL := -g1 -std=c11 -Wall -Wextra -Werror -ffp-contract=off -fno-math-errno $(FLAGS)
 OBJECTS   := $(SOURCES:%.c=$(OUT)/%.o)
 
 $(OUT)/program: $(OBJECTS)

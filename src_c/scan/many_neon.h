@@ -51,20 +51,6 @@ INLINE void fill_panel(many_search *search, const int8_t *const rows[PART], size
     }
 }
 
-/* One query's scores of part of a panel, those that may enter. */
-INLINE void offer_scores(many_search *search, const panel_rows *rows, size_t at, size_t id,
-                         const float *values) {
-    er_topk *top = &search->tops[id];
-    float scale = search->table->offsets ? 1.0f : search->queries->scales[id];
-    for (size_t r = 0; r < PART && at + r < rows->n; r++) {
-        if (values[r] < search->limits[id]) continue;
-        float score = values[r] * scale;
-        if (!(score < top->threshold))
-            er_topk_offer(top, score, search->table->first_row + (int32_t)rows->rows[at + r]);
-    }
-    raise_limit(search, id);
-}
-
 /* What is compared with the limits: scores, or what the query's scale is still missing from. */
 INLINE float32x4_t values_of(const many_search *search, int32x4_t sum_i32x4, size_t at, size_t id) {
     float32x4_t x_f32x4 = vmulq_f32(vcvtq_f32_s32(sum_i32x4), vld1q_f32(search->scales + at));
@@ -73,19 +59,25 @@ INLINE float32x4_t values_of(const many_search *search, int32x4_t sum_i32x4, siz
     return vaddq_f32(x_f32x4, vld1q_f32(search->offsets + at));
 }
 
-/* One query's sums of PART rows: offer them if any is not below the limit, as NaN is not. */
+/* Bit r: value r is not below the limit; NaN is not. */
+INLINE uint64_t entering(float32x4_t value_f32x4, float32x4_t limit_f32x4) {
+    static const uint32_t place[ROWS] = {1, 2, 4, 8};
+    return vaddvq_u32(vbicq_u32(vld1q_u32(place), vcltq_f32(value_f32x4, limit_f32x4)));
+}
+
+/* One query's sums of PART rows: offer those that may enter. */
 INLINE void offer_sums(many_search *search, const panel_rows *rows, size_t at, size_t id,
                        const int32x4_t sums[VECTORS]) {
     float values[PART];
-    uint32x4_t below_u32x4 = vdupq_n_u32(UINT32_MAX);
+    uint64_t bits = 0;
     float32x4_t limit_f32x4 = vdupq_n_f32(search->limits[id]);
 #pragma GCC unroll 4
     for (size_t v = 0; v < VECTORS; v++) {
         float32x4_t value_f32x4 = values_of(search, sums[v], at + v * ROWS, id);
-        below_u32x4 = vandq_u32(below_u32x4, vcltq_f32(value_f32x4, limit_f32x4));
+        bits |= entering(value_f32x4, limit_f32x4) << v * ROWS;
         vst1q_f32(values + v * ROWS, value_f32x4);
     }
-    if (vminvq_u32(below_u32x4) == 0) offer_scores(search, rows, at, id, values);
+    if (bits) offer_values(search, rows, at, id, values, bits);
 }
 
 /* Sixteen rows from place `at` on, for `width` queries, a number known to the compiler. */

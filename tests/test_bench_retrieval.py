@@ -84,12 +84,13 @@ def test_the_tuned_setting_is_the_least_that_reaches_the_recall():
     data, peer = sets.load("low-rank"), peers.PEERS["faiss-hnsw32"]
     build(data, peer)
     searcher = peer.load(index_of(data, peer).path, data.items)
-    setting = tuning.tuned(searcher, data, 10, 0.95)
+    find = tuning.Tuning(searcher, data).cheapest
+    setting = find(10, 0.95)
     assert setting is not None
     assert setting.recall >= 0.95
     less = searcher.at(setting.effort // 2, 1, 10).many(data.queries)
     assert setting.effort <= 10 or tuning.recall(less, data.truth, 10) < 0.95
-    assert tuning.tuned(searcher, data, 10, 1.5) is None
+    assert find(10, 1.5) is None
 
 
 def test_every_contender_gets_the_same_questions_in_an_order_drawn_anew():

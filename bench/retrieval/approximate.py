@@ -97,19 +97,21 @@ def _peers(data: sets.DataSet) -> Iterator[Contender]:
 
 def _ours(data: sets.DataSet) -> Iterator[Contender]:
     for b in ours.built(np.array(data.items)):
-        settings = {(k, wanted): tuning.tuned(b.searcher, data, k, wanted) for k, wanted in GOALS}
+        find = tuning.Tuning(b.searcher, data).cheapest
+        settings = {goal: find(*goal) for goal in GOALS}
         yield Contender(b.name, b.searcher, b.build_cpu_s, b.hot_bytes_an_item, settings, True)
 
 
 def _cached_settings(
     searcher: Searcher, data: sets.DataSet, index: str
 ) -> dict[tuple[int, float], Setting | None]:
+    find = tuning.Tuning(searcher, data).cheapest
     settings = {}
     for k, wanted in GOALS:
         content = [data.key, index, k, wanted, tuning.REVISION]
         place = entry("settings", f"{data.name}-{index.rsplit('-', 1)[0]}", content)
         if not place.finished:
-            found = tuning.tuned(searcher, data, k, wanted)
+            found = find(k, wanted)
             place.finish({"setting": found and asdict(found)})
         known = place.record["setting"]
         settings[k, wanted] = known and Setting(**known)

@@ -49,7 +49,7 @@ def filters(run: Run, *, name: str = "clustered") -> Outcome:
     data = sets.load(name)
     items, queries = np.array(data.items), np.array(data.queries[:ASKED])
     indexes = {b.name: b.searcher for b in ours.built(items)}
-    settings = {n: tuning.tuned(s, data, K, RECALL_GOAL) for n, s in indexes.items()}
+    settings = {n: tuning.Tuning(s, data).cheapest(K, RECALL_GOAL) for n, s in indexes.items()}
     mine = {n: indexes[n].index_at(s.effort, s.width) for n, s in settings.items() if s is not None}
     flat, graph = _faiss_sq8(items), _hnswlib(data)
     figures: list[Figure] = []
@@ -115,7 +115,7 @@ def _hnswlib(data: sets.DataSet) -> Callable[[Filter], Search] | None:
     if not place.finished:
         return None
     searcher: Any = peer.load(place.path, data.items)
-    setting = tuning.tuned(searcher, data, K, RECALL_GOAL)
+    setting = tuning.Tuning(searcher, data).cheapest(K, RECALL_GOAL)
     if setting is None:
         return None
     setting.turned(searcher)

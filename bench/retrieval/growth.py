@@ -37,7 +37,7 @@ def _measured(n: int, run: Run) -> list[dict[str, Any]]:
     data = _data(n, run.rng())
     rows, turning = {}, {}
     for b in ours.built(data.items):
-        setting = tuning.tuned(b.searcher, data, K, RECALL)
+        setting = tuning.Tuning(b.searcher, data).cheapest(K, RECALL)
         if setting is None:
             continue
         turning[b.name] = partial(_turn, setting.turned(b.searcher).one, data.queries)

@@ -34,7 +34,7 @@ def sharing(run: Run, *, name: str = "clustered", seconds: float = SECONDS) -> O
     queries = np.array(data.queries)
     figures, details = [], {}
     for b in ours.built(np.array(data.items)):
-        setting = tuning.tuned(b.searcher, data, K, RECALL)
+        setting = tuning.Tuning(b.searcher, data).cheapest(K, RECALL)
         if setting is None:
             continue
         ask = setting.turned(b.searcher)

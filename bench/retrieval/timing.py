@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def turns(
     }
 
 
-def timed(calls: list[Call], clock: str = "wall") -> list[float]:
+def timed(calls: Sequence[Call], clock: str = "wall") -> list[float]:
     """Make each call once; microseconds of each."""
     now, times = CLOCKS[clock], []
     for call in calls:

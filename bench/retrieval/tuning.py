@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,9 +12,10 @@ from bench.retrieval.peer import Ask, Rows, Searcher
 from bench.retrieval.sets import DataSet
 from bench.retrieval.timing import timed
 
-__all__ = ["Setting", "recall", "tuned"]
+__all__ = ["REVISION", "Setting", "Tuning", "recall"]
 
 REVISION = 1
+"""Raised when the search for settings changes, so that kept ones are found again."""
 QUICK = 200
 """Queries that choose among widths; the figures are measured again, in turns."""
 
@@ -33,53 +34,60 @@ class Setting:
         return searcher.at(self.effort, self.width, self.k)
 
 
+class Tuning:
+    """Finds settings of one searcher; a recall that was measured is remembered.
+
+    Parameters
+    ----------
+    searcher : Searcher
+    data : DataSet
+    """
+
+    def __init__(self, searcher: Searcher, data: DataSet) -> None:
+        self.searcher, self.data = searcher, data
+        self.queries = np.array(data.queries)
+        self._known: dict[tuple[int, int, int], float] = {}
+
+    def cheapest(self, k: int, wanted: float) -> Setting | None:
+        """Return the quickest of the widths' least efforts; None where none reaches the recall."""
+        widths = self.searcher.knobs.widths
+        reached = [self._least_effort(width, k, wanted) for width in widths]
+        settings = [setting for setting in reached if setting is not None]
+        if len(settings) < 2:
+            return settings[0] if settings else None
+        costs = [self._cost(setting) for setting in settings]
+        return settings[int(np.argmin(costs))]
+
+    def _least_effort(self, width: int, k: int, wanted: float) -> Setting | None:
+        """Bisect between powers of two, to one part in sixteen: recall grows with effort."""
+        most = self.searcher.knobs.most
+        high = 1
+        while self._recall(high, width, k) < wanted:
+            if high == most:
+                return None
+            high = min(2 * high, most)
+        low = high // 2
+        while high - low > max(1, high // 16):
+            middle = (low + high) // 2
+            enough = self._recall(middle, width, k) >= wanted
+            low, high = (low, middle) if enough else (middle, high)
+        return Setting(high, width, k, self._recall(high, width, k))
+
+    def _recall(self, effort: int, width: int, k: int) -> float:
+        key = effort, width, k
+        if key not in self._known:
+            found = self.searcher.at(effort, width, k).many(self.queries)
+            self._known[key] = recall(found, self.data.truth, k)
+        return self._known[key]
+
+    def _cost(self, setting: Setting) -> float:
+        """Mean over some queries of the best of three, in CPU time."""
+        one = setting.turned(self.searcher).one
+        calls = [partial(one, query) for query in self.queries[:QUICK]]
+        return float(np.min([timed(calls, "cpu") for _ in range(3)], axis=0).mean())
+
+
 def recall(found: Sequence[Rows] | Rows, truth: Rows, k: int) -> float:
     """Share of the true k best that were found, over all queries."""
     hits = [len(np.intersect1d(f[:k], t[:k])) for f, t in zip(found, truth, strict=True)]
     return float(np.mean(hits) / k)
-
-
-def tuned(searcher: Searcher, data: DataSet, k: int, wanted: float) -> Setting | None:
-    """Return the cheapest setting with recall@k of at least ``wanted``; None where none has it."""
-    reached = [_least_effort(searcher, data, width, k, wanted) for width in searcher.knobs.widths]
-    settings = [setting for setting in reached if setting is not None]
-    if len(settings) < 2:
-        return settings[0] if settings else None
-    costs = [_cost(setting.turned(searcher), data) for setting in settings]
-    return settings[int(np.argmin(costs))]
-
-
-def _least_effort(
-    searcher: Searcher, data: DataSet, width: int, k: int, wanted: float
-) -> Setting | None:
-    """Bisect between powers of two, to one part in sixteen: recall grows with effort."""
-    at = _measured(searcher, data, width, k)
-    high = 1
-    while at(high) < wanted:
-        if high == searcher.knobs.most:
-            return None
-        high = min(2 * high, searcher.knobs.most)
-    low = high // 2
-    while high - low > max(1, high // 16):
-        middle = (low + high) // 2
-        low, high = (low, middle) if at(middle) >= wanted else (middle, high)
-    return Setting(high, width, k, at(high))
-
-
-def _measured(searcher: Searcher, data: DataSet, width: int, k: int) -> Callable[[int], float]:
-    known: dict[int, float] = {}
-
-    def at(effort: int) -> float:
-        if effort not in known:
-            found = searcher.at(effort, width, k).many(data.queries)
-            known[effort] = recall(found, data.truth, k)
-        return known[effort]
-
-    return at
-
-
-def _cost(ask: Ask, data: DataSet) -> float:
-    """Mean of the best of three, in CPU time."""
-    queries = np.array(data.queries[:QUICK])
-    rounds = [timed([partial(ask.one, q) for q in queries], "cpu") for _ in range(3)]
-    return float(np.min(rounds, axis=0).mean())

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.retrieval.peer import Rows
 from bench.retrieval.peers_faiss import one_thread
-from edgerec.kernels.scan import scan_int8
+from edgerec.kernels.scan import scan_int8, scan_int8_many
 
 __all__ = ["PEERS", "K", "Scan", "Table", "edgerec"]
 
@@ -65,7 +65,8 @@ def edgerec(table: Table) -> Search:
     def search(queries: Codes) -> Rows:
         if len(queries) == 1:
             return scan_int8(queries[0], 0.01, table.codes, scales, K)[0][None]
-        return np.stack([scan_int8(q, 0.01, table.codes, scales, K)[0] for q in queries])
+        steps = np.full(len(queries), 0.01, np.float32)
+        return scan_int8_many(queries, steps, table.codes, scales, K)[0]
 
     return search
 

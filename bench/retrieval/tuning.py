@@ -14,10 +14,10 @@ from bench.retrieval.timing import timed
 
 __all__ = ["REVISION", "Setting", "Tuning", "recall"]
 
-REVISION = 1
+REVISION = 2
 """Raised when the search for settings changes, so that kept ones are found again."""
-QUICK = 200
-"""Queries that choose among widths; the figures are measured again, in turns."""
+SOME, QUICK, STEPS = 200, 100, 16
+"""Queries that are asked first, and those that choose among widths; all decide in the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Tuning:
     def __init__(self, searcher: Searcher, data: DataSet) -> None:
         self.searcher, self.data = searcher, data
         self.queries = np.array(data.queries)
-        self._known: dict[tuple[int, int, int], float] = {}
+        self._known: dict[tuple[int, int, int, int], float] = {}
 
     def cheapest(self, k: int, wanted: float) -> Setting | None:
         """Return the quickest of the widths' least efforts; None where none reaches the recall."""
@@ -59,25 +59,34 @@ class Tuning:
         return settings[int(np.argmin(costs))]
 
     def _least_effort(self, width: int, k: int, wanted: float) -> Setting | None:
-        """Bisect between powers of two, to one part in sixteen: recall grows with effort."""
+        """Bisect to one part in sixteen on some queries, then go up until all have the recall."""
         most = self.searcher.knobs.most
-        high = 1
-        while self._recall(high, width, k) < wanted:
-            if high == most:
+        effort = self._bisected(width, k, wanted)
+        while (reached := self._recall(effort, width, k, len(self.queries))) < wanted:
+            if effort == most:
                 return None
+            effort = min(effort + max(1, effort // STEPS), most)
+        return Setting(effort, width, k, reached)
+
+    def _bisected(self, width: int, k: int, wanted: float) -> int:
+        """Between powers of two, since recall grows with effort; the most where none reaches it."""
+        high, most = 1, self.searcher.knobs.most
+        while self._recall(high, width, k, SOME) < wanted:
+            if high == most:
+                return most
             high = min(2 * high, most)
         low = high // 2
-        while high - low > max(1, high // 16):
+        while high - low > max(1, high // STEPS):
             middle = (low + high) // 2
-            enough = self._recall(middle, width, k) >= wanted
+            enough = self._recall(middle, width, k, SOME) >= wanted
             low, high = (low, middle) if enough else (middle, high)
-        return Setting(high, width, k, self._recall(high, width, k))
+        return high
 
-    def _recall(self, effort: int, width: int, k: int) -> float:
-        key = effort, width, k
+    def _recall(self, effort: int, width: int, k: int, queries: int) -> float:
+        key = effort, width, k, min(queries, len(self.queries))
         if key not in self._known:
-            found = self.searcher.at(effort, width, k).many(self.queries)
-            self._known[key] = recall(found, self.data.truth, k)
+            found = self.searcher.at(effort, width, k).many(self.queries[:queries])
+            self._known[key] = recall(found, self.data.truth[:queries], k)
         return self._known[key]
 
     def _cost(self, setting: Setting) -> float:

@@ -19,9 +19,9 @@ ORDER = (
     "faiss-hnsw32",
     "hnswlib",
     "faiss-hnsw64-sq8",
+    "faiss-hnsw32-200",
     "usearch-f16",
     "usearch-i8",
-    "faiss-hnsw32-200",
 )
 _ALL = {
     p.name: p

@@ -16,7 +16,7 @@ from bench.retrieval.peer import Ask, Knobs, Peer, Rows, Searcher, Vectors
 __all__ = ["PEERS", "one_thread"]
 
 FILE = "index.faiss"
-REFINED = (1, 2, 4, 8, 16)
+REFINED = (1, 4, 16, 64)
 MOST_EFFORT = 2048
 
 

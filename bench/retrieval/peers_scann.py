@@ -10,7 +10,7 @@ from bench.retrieval.peer import Ask, Knobs, Peer, Rows, Searcher, Vectors
 
 __all__ = ["PEERS"]
 
-WIDTHS = (2, 4, 8, 16, 32)
+WIDTHS = (4, 16, 64)
 
 
 def build(

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgerec.catalog.vectors import LARGEST, MAX_DIM
+from edgerec.catalog.catalog import Catalog
+from edgerec.catalog.items import Items
+from edgerec.catalog.vectors import LARGEST, MAX_DIM, METRICS, Metric
 from edgerec.retrieval.exact import ExactIndex
 from edgerec.retrieval.index import shortlist_size
 from tests.contracts.indexes import DIM, eligible_of, pairs, snapshot_of
@@ -56,6 +58,42 @@ def test_it_finds_the_true_best() -> None:
     for query in rng.standard_normal((20, 64)).astype(np.float32):
         truth = np.argsort(-(vectors @ query), kind="stable")[:10]
         assert index.search(query, 10).rows.tolist() == truth.tolist()
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_it_finds_the_true_best_by_every_metric(metric: Metric) -> None:
+    rng = np.random.default_rng(4)
+    vectors = rng.standard_normal((3000, 32)).astype(np.float32)
+    vectors *= rng.uniform(0.5, 2, (3000, 1)).astype(np.float32)
+    items = Items(tuple(f"a{i}" for i in range(3000)), {}, ())
+    snapshot = Catalog(items, vectors, metric=metric).snapshot()
+    index = ExactIndex(snapshot.segments, metric)
+    for query in rng.standard_normal((10, 32)).astype(np.float32):
+        hits = index.search(query, 10)
+        wide, x = query.astype(np.float64), vectors.astype(np.float64)
+        products, squares = x @ wide, (x * x).sum(axis=1)
+        scores = {
+            "inner": products,
+            "cosine": products / np.sqrt(squares * (wide @ wide)),
+            "l2": 2 * products - squares - wide @ wide,
+        }[metric]
+        assert hits.rows.tolist() == np.argsort(-scores, kind="stable")[:10].tolist()
+        np.testing.assert_allclose(hits.scores, scores[hits.rows], rtol=1e-4)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_that_share_a_search_change_nothing(threads: int) -> None:
+    rng = np.random.default_rng(6)
+    vectors = rng.integers(-2, 3, (50_000, 8)).astype(np.float32)  # many equal scores
+    segments = snapshot_of(vectors[:40_001], vectors[40_001:]).segments
+    alone, shared = ExactIndex(segments), ExactIndex(segments, threads=threads)
+    mask = rng.random(50_000) < 0.5
+    for eligible in (None, eligible_of(mask)):
+        queries = rng.integers(-2, 3, (5, 8)).astype(np.float32)
+        wanted = [pairs(alone.search(query, 20, eligible=eligible)) for query in queries]
+        assert [pairs(shared.search(q, 20, eligible=eligible)) for q in queries] == wanted
+        many = shared.search_many(queries, 20, eligible=eligible)
+        assert [pairs(hits) for hits in many] == wanted
 
 
 def test_it_needs_no_faiss() -> None:

@@ -12,6 +12,7 @@ import pytest
 from edgerec.bundle.reader import open_bundle
 from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog.catalog import Catalog
+from edgerec.catalog.compaction import Compaction
 from edgerec.catalog.items import Items
 from edgerec.errors import BundleCorruptError, ShapeError
 from edgerec.retrieval.faiss import FaissLists, train_lists
@@ -62,6 +63,16 @@ def test_what_is_added_is_found_at_once(kind: str) -> None:
     for name, vector in zip(("new", "a5", "newer"), vectors, strict=True):
         assert now.ids(retriever.search(now, vector, 1).rows) == (name,)
     assert 5 not in retriever.search(now, vectors_of()[5], 10_000).rows
+
+
+@both
+def test_after_a_compaction_the_old_index_is_not_asked(kind: str) -> None:
+    retriever, query = retriever_of(kind), vectors_of()[77]
+    retriever.catalog.delete([f"a{i}" for i in range(70)])
+    Compaction(retriever.catalog).run()
+    now = retriever.catalog.snapshot()
+    assert now.rows == ROWS - 70
+    assert now.ids(retriever.search(now, query * 3, 1).rows) == ("a77",)
 
 
 @both

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.catalog.bitmaps import Bitmap, Eligible, put, rows_of, section
-from edgerec.catalog.vectors import Segment
+from edgerec.catalog.bitmaps import Bitmap, Eligible, rows_of, section
+from edgerec.catalog.vectors import Metric, Segment
 from edgerec.kernels.quantize import quantize_rows
-from edgerec.kernels.rerank import inner_products
-from edgerec.kernels.scan import scan_int8
-from edgerec.kernels.topk import top_k
+from edgerec.kernels.scan import scan_int8, scan_int8_many
+from edgerec.machine.pool import parts, side_by_side
 from edgerec.retrieval.index import (
     Hits,
+    Queries,
     Query,
     check_eligible,
     check_k,
+    check_queries,
     check_query,
     shortlist_size,
 )
+from edgerec.retrieval.rescoring import (
+    Coded,
+    Rows,
+    Scored,
+    Segments,
+    best_of,
+    coded,
+    rescored,
+    rows_of_segments,
+)
 
-__all__ = ["ExactIndex", "rescored", "scanned"]
+__all__ = ["ExactIndex", "scanned", "scanned_many", "shares"]
 
-Rows = NDArray[np.int32]
-Scored = tuple[Rows, NDArray[np.float32]]
-
-MAX_SCAN = 10_000  # as many as one scan gives
+LEAST_ROWS = 16_384  # a thread's share is worth its start
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +48,51 @@ class ExactIndex:
     ----------
     segments : tuple of Segment
         Of one snapshot, in row order.
+    metric : Metric
+        That of the snapshot.
+    threads : int >= 1
+        Threads that may share one call, as far as the process's budget allows.
     """
 
-    segments: tuple[Segment, ...]
+    segments: Segments
+    metric: Metric = "inner"
+    threads: int = 1
     kind: ClassVar[str] = "exact"
 
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return sum(segment.rows for segment in self.segments)
+        return rows_of_segments(self.segments)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self.segments[0].codes.shape[1])
 
     def search(self, query: Query, k: int, *, eligible: Eligible | None = None) -> Hits:
         """Return the best rows; see :class:`edgerec.retrieval.index.Index`."""
         k = check_k(k)
-        query = check_query(query, self.segments[0].vectors.shape[1])
+        query = check_query(query, self.dim)
         check_eligible(eligible, self.rows)
-        rows = scanned(self.segments, query, shortlist_size(k), eligible)
-        return rescored(self.segments, query, rows, k)
+        rows = scanned(self.segments, coded(query), shortlist_size(k), eligible, self.threads)
+        return rescored(self.segments, self.metric, query, rows, k)
+
+    def search_many(
+        self, queries: Queries, k: int, *, eligible: Eligible | None = None
+    ) -> list[Hits]:
+        """Return the best rows of each query, reading the codes once for up to 64 of them."""
+        k = check_k(k)
+        queries = check_queries(queries, self.dim)
+        check_eligible(eligible, self.rows)
+        found = scanned_many(self.segments, queries, shortlist_size(k), eligible, self.threads)
+        return [
+            rescored(self.segments, self.metric, query, rows, k)
+            for query, rows in zip(queries, found, strict=True)
+        ]
 
 
 def scanned(
-    segments: tuple[Segment, ...], query: Query, count: int, eligible: Eligible | None
+    segments: Segments, query: Coded, count: int, eligible: Eligible | None, threads: int = 1
 ) -> Rows:
     """Return the ``count`` eligible rows with the best int8 scores, in no particular order.
 
@@ -67,33 +100,54 @@ def scanned(
     are the result, and nothing is scanned. ``eligible`` may speak of more rows than the segments
     have, and of rows before them.
     """
-    first, last = segments[0].first_row, segments[-1].first_row + segments[-1].rows
     if eligible is not None and eligible.count <= count:
-        rows = rows_of(eligible.bitmap)
-        return rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)]
-    if eligible is not None and eligible.count == eligible.rows:
-        eligible = None
-    codes, scales = quantize_rows(query.reshape(1, -1))
-    found = [_scan(s, (codes[0], float(scales[0])), count, _section(eligible, s)) for s in segments]
-    if len(found) == 1:
-        return found[0][0]
-    rows = np.concatenate([rows for rows, _ in found])
-    scores = np.concatenate([scores for _, scores in found])
-    return rows[np.argsort(-scores, kind="stable")[:count]]
-
-
-def rescored(segments: tuple[Segment, ...], query: Query, rows: Rows, k: int) -> Hits:
-    """Return the best ``k`` of ``rows``, all different, by the original vectors."""
-    rows = np.sort(rows)  # of equal scores, top_k keeps the first
-    ends = np.searchsorted(rows, [s.first_row + s.rows for s in segments])
-    starts = [0, *ends[:-1]]
-    products = [
-        inner_products(query, s.vectors, rows[a:b] - np.int32(s.first_row))
-        for s, a, b in zip(segments, starts, ends, strict=True)
+        return _all_of(segments, eligible)
+    eligible = _narrowing(eligible)
+    work = [
+        partial(_scan, segment, query, count, _section(eligible, segment), share)
+        for segment in segments
+        for share in shares(segment.rows, threads)
     ]
-    scores = products[0] if len(products) == 1 else np.concatenate(products)
-    places, best = top_k(scores, k)
-    return Hits(rows[places], best)
+    return best_of(side_by_side(work), count)[0]
+
+
+def scanned_many(
+    segments: Segments,
+    queries: Queries,
+    count: int,
+    eligible: Eligible | None,
+    threads: int = 1,
+) -> list[Rows]:
+    """Return for each query what :func:`scanned` returns."""
+    if eligible is not None and eligible.count <= count:
+        return [_all_of(segments, eligible)] * len(queries)
+    eligible = _narrowing(eligible)
+    codes, scales = quantize_rows(queries)
+    work = [
+        partial(_scan_many, segments, codes[a:b], scales[a:b], count, eligible)
+        for a, b in parts(len(queries), threads)
+    ]
+    return [rows for found in side_by_side(work) for rows in found]
+
+
+def shares(rows: int, threads: int) -> list[NDArray[np.int64] | None]:
+    """Return the ranges of rows that each thread scans; None for all rows."""
+    if threads == 1:
+        return [None]
+    return [np.array([part], np.int64) for part in parts(rows, threads, least=LEAST_ROWS, align=64)]
+
+
+def _all_of(segments: Segments, eligible: Eligible) -> Rows:
+    rows = rows_of(eligible.bitmap)
+    first = segments[0].first_row
+    return rows[
+        np.searchsorted(rows, first) : np.searchsorted(rows, first + rows_of_segments(segments))
+    ]
+
+
+def _narrowing(eligible: Eligible | None) -> Eligible | None:
+    """Return a filter that leaves rows out, None for one that does not."""
+    return None if eligible is None or eligible.count == eligible.rows else eligible
 
 
 def _section(eligible: Eligible | None, segment: Segment) -> Bitmap | None:
@@ -103,27 +157,44 @@ def _section(eligible: Eligible | None, segment: Segment) -> Bitmap | None:
 
 
 def _scan(
-    segment: Segment, query: tuple[NDArray[np.int8], float], count: int, eligible: Bitmap | None
+    segment: Segment,
+    query: Coded,
+    count: int,
+    eligible: Bitmap | None,
+    ranges: NDArray[np.int64] | None,
 ) -> Scored:
-    """Scan one segment, in several rounds where one scan cannot give ``count`` rows."""
-    now = min(count, MAX_SCAN)
-    codes, scale = query
-    rows, scores = scan_int8(
-        codes,
-        scale,
+    return scan_int8(
+        query.codes,
+        query.scale,
         segment.codes,
         segment.scales,
-        now,
+        count,
+        offsets=segment.offsets,
         eligible=eligible,
+        ranges=ranges,
         first_row=segment.first_row,
     )
-    if now == count or rows.size < now:
-        return rows, scores
-    rest = _all(segment.rows) if eligible is None else eligible.copy()
-    put(rest, rows - np.int32(segment.first_row), bit=False)
-    more_rows, more_scores = _scan(segment, query, count - now, rest)
-    return np.concatenate([rows, more_rows]), np.concatenate([scores, more_scores])
 
 
-def _all(rows: int) -> Bitmap:
-    return np.packbits(np.ones(rows, np.bool_), bitorder="little")
+def _scan_many(
+    segments: Segments,
+    codes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    count: int,
+    eligible: Eligible | None,
+) -> list[Rows]:
+    found: list[list[Scored]] = [[] for _ in codes]
+    for segment in segments:
+        rows, scores, sizes = scan_int8_many(
+            codes,
+            scales,
+            segment.codes,
+            segment.scales,
+            count,
+            offsets=segment.offsets,
+            eligible=_section(eligible, segment),
+            first_row=segment.first_row,
+        )
+        for place, size in enumerate(sizes.tolist()):
+            found[place].append((rows[place, :size], scores[place, :size]))
+    return [best_of(results, count)[0] for results in found]

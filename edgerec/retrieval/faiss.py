@@ -17,22 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgerec.catalog.bitmaps import Bitmap, Eligible, section
-from edgerec.catalog.vectors import Segment
 from edgerec.errors import MissingDependency
 from edgerec.machine.blas import limit_blas
 from edgerec.machine.threads import thread_budget
-from edgerec.retrieval.exact import ExactIndex, Rows, rescored, scanned
+from edgerec.retrieval.exact import ExactIndex, scanned
 from edgerec.retrieval.index import (
     Hits,
+    Queries,
     Query,
     check_eligible,
     check_k,
+    check_queries,
     check_query,
     shortlist_size,
 )
 from edgerec.retrieval.lists import Lists
+from edgerec.retrieval.rescoring import Rows, Segments, after, coded, rescored
 
-__all__ = ["FaissIndex", "FaissLists", "train_lists"]
+__all__ = ["FaissIndex", "FaissLists", "kmeans", "train_lists"]
 
 TRAINING_VECTORS = 64  # for each list; more does not place the centroids better
 ITERATIONS = 8
@@ -94,7 +96,7 @@ class FaissIndex:
     """
 
     lists: FaissLists
-    segments: tuple[Segment, ...]
+    segments: Segments
     probes: int
     kind: ClassVar[str] = "ivf"
 
@@ -108,10 +110,17 @@ class FaissIndex:
         found = self._proposed(query, min(wanted, self.lists.rows), eligible)
         if found is None:
             return exact.search(query, k, eligible=eligible)
-        newer = _after(self.segments, self.lists.rows)
+        newer = after(self.segments, self.lists.rows)
         if newer:
-            found = np.concatenate([found, scanned(newer, query, wanted, eligible)])
-        return rescored(self.segments, query, found, k)
+            found = np.concatenate([found, scanned(newer, coded(query), wanted, eligible)])
+        return rescored(self.segments, "inner", query, found, k)
+
+    def search_many(
+        self, queries: Queries, k: int, *, eligible: Eligible | None = None
+    ) -> list[Hits]:
+        """Return the best rows of each query; FAISS gains nothing from seeing them together."""
+        queries = check_queries(queries, self.segments[0].vectors.shape[1])
+        return [self.search(query, k, eligible=eligible) for query in queries]
 
     def _proposed(self, query: Query, wanted: int, eligible: Eligible | None) -> Rows | None:
         """Return ``wanted`` rows of those indexed, None if the probed lists hold fewer."""
@@ -152,16 +161,28 @@ def train_lists(
         return _lists(faiss, quantizer, index)
 
 
-def _after(segments: tuple[Segment, ...], row: int) -> tuple[Segment, ...]:
-    """Return the segments from ``row`` on, cutting one in two where it must be."""
-    newer = []
-    for s in segments:
-        skip = min(max(row - s.first_row, 0), s.rows)
-        if skip < s.rows:
-            newer.append(
-                Segment(s.first_row + skip, s.vectors[skip:], s.codes[skip:], s.scales[skip:])
-            )
-    return tuple(newer)
+def kmeans(
+    vectors: NDArray[np.float32], count: int, *, iterations: int = ITERATIONS, seed: int = 0
+) -> NDArray[np.float32]:
+    """Return the ``count`` centroids that k-means finds, (count, dim) float32.
+
+    Parameters
+    ----------
+    vectors : (n, dim) float32, finite, n >= count
+    """
+    faiss = _import_faiss()
+    training = faiss.Kmeans(
+        vectors.shape[1],
+        count,
+        niter=iterations,
+        seed=seed,
+        min_points_per_centroid=1,
+        max_points_per_centroid=len(vectors),
+    )
+    with _one_thread(faiss):
+        training.train(np.ascontiguousarray(vectors))
+    centroids: NDArray[np.float32] = training.centroids
+    return centroids
 
 
 def _empty(faiss: Any, dim: int, count: int) -> tuple[Any, Any]:

@@ -16,14 +16,18 @@ __all__ = [
     "MAX_K",
     "Hits",
     "Index",
+    "Queries",
+    "Query",
     "check_eligible",
     "check_k",
+    "check_queries",
     "check_query",
     "shortlist_size",
 ]
 
 MAX_K = 10_000
 Query = NDArray[np.float32]
+Queries = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,8 +39,9 @@ class Hits:
     rows : (m,) int32
         Best first.
     scores : (m,) float32
-        Inner products of the query with the original vectors, descending; equal scores are
-        ordered by row, ascending.
+        By the original vectors, descending: inner products with the query, cosines, or squared
+        distances negated, as the catalogue's metric says. Equal scores are ordered by row,
+        ascending.
     """
 
     rows: NDArray[np.int32]
@@ -78,6 +83,14 @@ class Index(Protocol):
             beyond ±1e16.
         """
 
+    def search_many(
+        self, queries: Queries, k: int, *, eligible: Eligible | None = None
+    ) -> list[Hits]:
+        """Return what :meth:`search` returns for each of ``queries``, (n, dim) float32.
+
+        Together they cost less than one by one. One filter holds for all of them.
+        """
+
 
 def check_k(k: object) -> int:
     """Return ``k`` if a search can be asked for that many."""
@@ -98,6 +111,29 @@ def check_query(query: object, dim: int) -> Query:
     if not (np.abs(query) <= LARGEST).all():  # nor is NaN
         raise ValueRangeError(f"a query must lie within ±{LARGEST:g}, got NaN or a number beyond")
     return np.ascontiguousarray(query)
+
+
+def check_queries(queries: object, dim: int) -> Queries:
+    """Return ``queries``, contiguous, if each can be compared with vectors of length ``dim``."""
+    if (
+        not isinstance(queries, np.ndarray)
+        or queries.dtype != np.float32
+        or queries.ndim != 2
+        or queries.shape[1] != dim
+    ):
+        found = (
+            f"{queries.dtype} of shape {queries.shape}"
+            if isinstance(queries, np.ndarray)
+            else type(queries).__name__
+        )
+        raise ShapeError(f"queries must be float32 of shape (n, {dim}), got {found}")
+    within = (np.abs(queries) <= LARGEST).all(axis=1)
+    if not within.all():
+        raise ValueRangeError(
+            f"queries must lie within ±{LARGEST:g}, got NaN or a number beyond in queries"
+            f"[{int(within.argmin())}]"
+        )
+    return np.ascontiguousarray(queries)
 
 
 def check_eligible(eligible: Eligible | None, rows: int) -> None:

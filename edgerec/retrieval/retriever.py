@@ -48,6 +48,7 @@ class Retriever:
         self.strategy = strategy
         self.index = index
         now = catalog.snapshot()
+        self._generation = now.generation  # after a compaction other rows carry the numbers
         if index is not None and (index.lists.dim != now.dim or index.rows > now.rows):
             raise ShapeError(
                 f"an index of {index.rows} rows and {index.lists.dim} dimensions does not belong "
@@ -112,8 +113,10 @@ class Retriever:
 
     def index_for(self, snapshot: Snapshot, eligible: Eligible) -> Index:
         """Return the index that answers a query with this filter."""
-        exact = ExactIndex(snapshot.segments)
-        if self.index is None or self.index.rows > exact.rows:  # a snapshot from before the build
+        exact = ExactIndex(snapshot.segments, snapshot.metric)
+        if self.index is None or snapshot.generation != self._generation:
+            return exact
+        if self.index.rows > exact.rows:  # a snapshot from before the build
             return exact
         if eligible.selectivity < self.strategy.exact_below:
             return exact

@@ -168,8 +168,10 @@ def choose(
     bench = _Bench(snapshot, target, queries, np.random.default_rng(seed))
     say = progress or (lambda _line: None)
     say(f"exact scan of {snapshot.rows} rows")
-    exact = ExactIndex(snapshot.segments)
+    exact = ExactIndex(snapshot.segments, snapshot.metric)
     (alone,) = bench.measure({"exact": exact})
+    if snapshot.metric != "inner":
+        return bench.strategy("exact", f"the lists know no {snapshot.metric}", [alone]), None
     if alone.median_us <= target.exact_enough_us:
         reason = (
             f"the exact scan takes {alone.median_us:.0f} us, within the "

@@ -36,6 +36,8 @@ __all__ = [
     "test_few_eligible_rows_are_ranked_without_a_miss",
     "test_k_is_bounded",
     "test_k_results_whenever_k_rows_are_eligible",
+    "test_many_queries_are_answered_as_each_alone",
+    "test_many_queries_must_fit",
     "test_threads_see_the_same",
 ]
 
@@ -174,6 +176,37 @@ def test_a_bitmap_of_another_snapshot_is_refused(make: Make) -> None:
     index = make(snapshot_of(np.eye(DIM, dtype=np.float32)))
     with pytest.raises(ShapeError, match="snapshot"):
         index.search(np.ones(DIM, np.float32), 3, eligible=eligible_of(np.ones(DIM + 1, np.bool_)))
+
+
+@catalogs.patient
+@given(cases(), st.sampled_from([0, 1, 2, 70]), st.sampled_from([1, 11, 60]))
+def test_many_queries_are_answered_as_each_alone(
+    make: Make, case: tuple[Snapshot, NDArray[np.float32], Eligible | None], count: int, k: int
+) -> None:
+    snapshot, query, eligible = case
+    index = make(snapshot)
+    turned = [np.roll(query, place) * np.float32(1 + place % 3) for place in range(count)]
+    queries = np.array(turned, np.float32).reshape(count, DIM)
+    together = index.search_many(queries, k, eligible=eligible)
+    assert [pairs(hits) for hits in together] == [
+        pairs(index.search(query, k, eligible=eligible)) for query in queries
+    ]
+
+
+@pytest.mark.parametrize(
+    ("queries", "error"),
+    [
+        (np.ones((2, DIM), np.float64), ShapeError),
+        (np.ones((2, DIM + 1), np.float32), ShapeError),
+        (np.ones(DIM, np.float32), ShapeError),
+        ([[1.0] * DIM], ShapeError),
+        (np.full((2, DIM), np.nan, np.float32), ValueRangeError),
+    ],
+)
+def test_many_queries_must_fit(make: Make, queries: Any, error: type[InvalidInput]) -> None:
+    index = make(snapshot_of(np.eye(DIM, dtype=np.float32)))
+    with pytest.raises(error, match="queries"):
+        index.search_many(queries, 3)
 
 
 def test_threads_see_the_same(make: Make) -> None:

@@ -10,8 +10,11 @@
 #include "ranges.h"
 #include "rerank/inner_i8.h"
 #include "rerank/rerank.h"
+#include "rotate/rotate.h"
 #include "scan/scan.h"
 #include "scan/scan_many.h"
+#include "sketch/scan_b1.h"
+#include "sketch/sketch.h"
 #include "status.h"
 #include "topk/topk.h"
 

@@ -34,8 +34,11 @@ def test_the_families() -> None:
         "l2_f32",
         "quantize_columns_f32",
         "quantize_f32",
+        "rotate_f32",
+        "scan_b1",
         "scan_i8",
         "scan_many_i8",
+        "sketch_f32",
         "topk_f32",
     ]
 

@@ -12,7 +12,9 @@ import pytest
 from edgerec.kernels.bags import embedding_bags, pack_rows
 from edgerec.kernels.quantize import quantize_rows
 from edgerec.kernels.rerank import inner_products
+from edgerec.kernels.rotate import rotate
 from edgerec.kernels.scan import scan_int8
+from edgerec.kernels.sketch import scan_sketches, sketch_query, sketch_rows
 from edgerec.kernels.topk import top_k
 
 ROWS, DIM, TRIES = 50_000, 64, 200
@@ -33,6 +35,9 @@ def calls() -> dict[str, Callable[[], object]]:
     codes, scales = quantize_rows(vectors)
     rows = np.arange(ROWS, dtype=np.int32)
     packed = pack_rows(vectors)
+    sketches = sketch_rows(vectors)
+    query = sketch_query(vectors[0])
+    signs = np.ones((3, DIM), np.int8)
     scores = np.arange(ROWS, dtype=np.float32)
     return {
         "quantize_rows": lambda: quantize_rows(vectors),
@@ -40,6 +45,9 @@ def calls() -> dict[str, Callable[[], object]]:
         "embedding_bags": lambda: embedding_bags(
             packed, DIM, np.array([0, ROWS]), rows, isa="scalar"
         ),
+        "rotate": lambda: rotate(vectors, signs),
+        "sketch_rows": lambda: sketch_rows(vectors),
+        "scan_sketches": lambda: scan_sketches(*query, *sketches, 10, isa="scalar"),
         "top_k": lambda: top_k(scores, 10),
         "inner_products": lambda: inner_products(vectors[0], vectors, rows, isa="scalar"),
     }
@@ -47,7 +55,17 @@ def calls() -> dict[str, Callable[[], object]]:
 
 @pytest.mark.usefixtures("_no_turns")
 @pytest.mark.parametrize(
-    "name", ["embedding_bags", "quantize_rows", "scan_int8", "top_k", "inner_products"]
+    "name",
+    [
+        "embedding_bags",
+        "inner_products",
+        "quantize_rows",
+        "rotate",
+        "scan_int8",
+        "scan_sketches",
+        "sketch_rows",
+        "top_k",
+    ],
 )
 def test_another_thread_runs_during_the_call(name: str) -> None:
     call = calls()[name]

@@ -8,7 +8,7 @@ much a call.  Nothing is copied: read-only and memory-mapped arrays pass.
 import operator
 
 cimport numpy as cnp
-from libc.stdint cimport INT32_MAX, int32_t, uint8_t
+from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t
 from libc.stdlib cimport malloc
 
 from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
@@ -54,6 +54,13 @@ cdef void *matrix(object array, int dtype, str name) except NULL:
     raise misfit(array, dtype, name, "(n, dim)")
 
 
+cdef void *cube(object array, int dtype, str name) except NULL:
+    """Memory of a row-major array of three dimensions."""
+    if fits(array, dtype, 3):
+        return cnp.PyArray_DATA(<cnp.ndarray>array)
+    raise misfit(array, dtype, name, "(m, n, dim)")
+
+
 cdef void *writable(object array, str name) except NULL:
     """Memory of an array that fits, for writing."""
     if cnp.PyArray_ISWRITEABLE(<cnp.ndarray>array):
@@ -79,6 +86,21 @@ cdef const er_range *ranges_in(object ranges, er_range *whole, Py_ssize_t n,
         raise misfit(ranges, cnp.NPY_INT64, "ranges", "(r, 2)")
     count[0] = cnp.PyArray_DIM(<cnp.ndarray>ranges, 0)
     return <const er_range *>cnp.PyArray_DATA(<cnp.ndarray>ranges)
+
+
+cdef const er_visits *visits_in(object visits, er_visits *memory, size_t n_ranges) except? NULL:
+    """The visits of so many ranges, filled in; NULL for None."""
+    if visits is None:
+        return NULL
+    if not isinstance(visits, tuple) or len(visits) != 2:
+        raise ShapeError(f"visits must be a pair of arrays (starts, numbers), got {visits!r:.80}")
+    starts, numbers = visits
+    memory.offsets = <const int64_t *>vector(starts, cnp.NPY_INT64, "visits' starts", n_ranges + 1)
+    memory.queries = <const int32_t *>vector(numbers, cnp.NPY_INT32, "visits' numbers", -1)
+    if memory.offsets[n_ranges] != cnp.PyArray_DIM(<cnp.ndarray>numbers, 0):
+        raise ShapeError(f"visits' starts must end at the {len(numbers)} numbers, got "
+                         f"{memory.offsets[n_ranges]}")
+    return memory
 
 
 cdef object integer(object value, str name):

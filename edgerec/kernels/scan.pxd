@@ -1,8 +1,8 @@
 """src_c/scan/scan.h"""
 
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
+from libc.stdint cimport int8_t, int32_t, uint8_t
 
-from edgerec.kernels.arrays cimport er_range
+from edgerec.kernels.arrays cimport er_range, er_visits
 from edgerec.kernels.dispatch cimport er_kernel, er_status
 from edgerec.kernels.topk cimport er_key
 
@@ -28,9 +28,6 @@ cdef extern from "scan/scan_many.h" nogil:
         const int8_t *codes
         const float *scales
         size_t n
-    ctypedef struct er_visits:
-        const int64_t *offsets
-        const int32_t *queries
     size_t er_scan_many_i8_workspace(
         size_t n_queries, const er_visits *visits, size_t dim, size_t k)
     er_status er_scan_many_i8(

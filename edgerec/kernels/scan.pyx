@@ -1,12 +1,12 @@
 """Exhaustive int8 search, filtered, with its top-k; contract in src_c/scan/scan.h."""
 
 cimport numpy as cnp
-from libc.stdint cimport int8_t, int32_t, int64_t
+from libc.stdint cimport int8_t, int32_t
 from libc.stdlib cimport free
 
 from edgerec.kernels.arrays cimport (
     bitmap, empty_vector, er_range, first, first_number, matrix, ranges_in, scratch, top_count,
-    vector)
+    vector, visits_in)
 from edgerec.kernels.dispatch cimport (
     ER_BAD_CODE, ER_BAD_RANGE, ER_BAD_SCALE, ER_BAD_VISITS, ER_NOT_FINITE, ER_OK, er_kernel,
     er_status, er_status_text, find)
@@ -158,20 +158,6 @@ cdef er_rows_i8 table_of(object codes, object scales, object offsets, object eli
     table.eligible = bitmap(eligible, table.n)
     table.first_row = first_number(first_row, table.n)
     return table
-
-
-cdef const er_visits *visits_in(object visits, er_visits *memory, size_t n_ranges) except? NULL:
-    """The visits of so many ranges, filled in; NULL for None."""
-    if visits is None:
-        return NULL
-    if not isinstance(visits, tuple) or len(visits) != 2:
-        raise ShapeError(f"visits must be a pair of arrays (starts, numbers), got {visits!r:.80}")
-    starts, numbers = visits
-    memory.offsets = <const int64_t *>vector(starts, cnp.NPY_INT64, "visits' starts", n_ranges + 1)
-    memory.queries = <const int32_t *>vector(numbers, cnp.NPY_INT32, "visits' numbers", -1)
-    if memory.offsets[n_ranges] != cnp.PyArray_DIM(<cnp.ndarray>numbers, 0):
-        raise ShapeError(f"visits' starts must end at the {len(numbers)} numbers, got {starts[-1]}")
-    return memory
 
 
 cdef object refusal(er_status status, size_t dim):

@@ -43,20 +43,11 @@ static parts cut(void *workspace, size_t n, size_t k) {
     return p;
 }
 
-static bool visits_fit(const er_visits *visits, size_t n_ranges, size_t n_queries) {
-    const int64_t *offsets = visits->offsets;
-    bool fit = offsets[0] == 0;
-    for (size_t i = 0; i < n_ranges; i++) fit &= offsets[i] <= offsets[i + 1];
-    for (int64_t v = 0; fit && v < offsets[n_ranges]; v++)
-        fit &= visits->queries[v] >= 0 && (size_t)visits->queries[v] < n_queries;
-    return fit;
-}
-
 static er_status check(const er_queries_i8 *queries, const er_rows_i8 *table,
                        const er_range *ranges, size_t n_ranges, const er_visits *visits, size_t k) {
     er_status status = er_scan_check_table(table, ranges, n_ranges, k);
     if (status == ER_OK && queries->n > INT32_MAX) status = ER_TOO_LONG;
-    if (status == ER_OK && visits && !visits_fit(visits, n_ranges, queries->n))
+    if (status == ER_OK && visits && !er_visits_fit(visits, n_ranges, queries->n))
         status = ER_BAD_VISITS;
     for (size_t q = 0; status == ER_OK && q < queries->n; q++) {
         er_query_i8 query = {queries->codes + q * table->dim, queries->scales[q]};

@@ -16,13 +16,6 @@ typedef struct er_queries_i8 {
     size_t n;            /* at most INT32_MAX */
 } er_queries_i8;
 
-/* Which queries see which range: those of range i are queries[offsets[i]] to
- * queries[offsets[i + 1] - 1]. The ranges are visited in their order, the rows of each read once. */
-typedef struct er_visits {
-    const int64_t *offsets; /* one more than there are ranges, from 0, not descending */
-    const int32_t *queries; /* offsets[n_ranges] numbers of queries */
-} er_visits;
-
 /* Kernel: offer the score of every eligible row of the ranges to its queries.
  *   visits   NULL if every query sees every range
  *   scratch  er_scan_many_i8_scratch() bytes, 64-byte aligned

@@ -9,6 +9,8 @@ const check_family *const check_families[] = {
     &check_combine_b1,   &check_bag_i8,     &check_bag_i4,
     &check_bag_pack,     &check_cosine_f32, &check_cosine_f16,
     &check_l2_f32,       &check_l2_f16,     &check_quantize_columns_f32,
+    &check_rotate_f32,   &check_sketch_f32, &check_scan_b1,
+    &check_scan_many_b1,
 };
 const size_t check_n_families = sizeof check_families / sizeof *check_families;
 

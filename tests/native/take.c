@@ -83,6 +83,23 @@ take_ranges take_ranges_of(check *c, size_t n_rows) {
     return (take_ranges){ranges, n, overlap};
 }
 
+const er_visits *take_visits(check *c, er_visits *seen, size_t n_ranges, size_t n_queries) {
+    draw *d = &c->draw;
+    if (draw_one_in(d, 2)) return NULL;
+    uint32_t n = (uint32_t)n_queries, share = 1 + draw_below(d, 8);
+    int64_t *offsets = memory_take(d, (n_ranges + 1) * sizeof(int64_t), sizeof(int64_t));
+    int32_t *numbers = memory_take(d, n_ranges * n * sizeof(int32_t), sizeof(int32_t));
+    offsets[0] = 0;
+    for (size_t i = 0; i < n_ranges; i++) {
+        offsets[i + 1] = offsets[i];
+        for (uint32_t q = n; q-- > 0;)
+            if (draw_one_in(d, share)) numbers[offsets[i + 1]++] = (int32_t)q;
+    }
+    if (offsets[n_ranges] && draw_one_in(d, 40)) numbers[0] = (int32_t)n;
+    *seen = (er_visits){offsets, numbers};
+    return seen;
+}
+
 size_t draw_k(draw *d, size_t n) {
     switch (draw_below(d, 32)) {
     case 0: return 0;

@@ -20,6 +20,7 @@ __all__ = [
     "positive_scales",
     "score_offsets",
     "shifted",
+    "sketch_words",
     "visits_of",
 ]
 
@@ -73,6 +74,18 @@ def positive_scales(draw: st.DrawFn, n: int) -> NDArray[np.float32]:
     if kind == "random":
         return rng.uniform(0.001, 0.1, n).astype(np.float32)
     return (10.0 ** rng.uniform(-30, 30, n)).astype(np.float32)
+
+
+@st.composite
+def sketch_words(draw: st.DrawFn, n: int, words: int) -> NDArray[np.uint64]:
+    """(n, words) uint64: random, of two kinds of rows (ties), or all bits alike."""
+    rng = draw(_generators())
+    kind = draw(st.sampled_from(["random", "ties", "zeros", "ones"]))
+    if kind == "random":
+        return rng.integers(0, 2**64, (n, words), np.uint64)
+    if kind == "ties":
+        return rng.integers(0, 2**64, (2, words), np.uint64)[rng.integers(0, 2, n)]
+    return np.full((n, words), {"zeros": 0, "ones": 2**64 - 1}[kind], np.uint64)
 
 
 @st.composite

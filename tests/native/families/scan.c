@@ -39,23 +39,6 @@ typedef struct {
     size_t k;
 } scan_many;
 
-/* Some queries for each range, each once. */
-static void draw_visits(check *c, scan_many *in) {
-    if (draw_one_in(&c->draw, 2)) return;
-    uint32_t n = (uint32_t)in->queries.n, share = 1 + draw_below(&c->draw, 8);
-    int64_t *offsets = memory_take(&c->draw, (in->ranges.n + 1) * sizeof(int64_t), sizeof(int64_t));
-    int32_t *numbers = memory_take(&c->draw, in->ranges.n * n * sizeof(int32_t), sizeof(int32_t));
-    offsets[0] = 0;
-    for (size_t i = 0; i < in->ranges.n; i++) {
-        offsets[i + 1] = offsets[i];
-        for (uint32_t q = n; q-- > 0;)
-            if (draw_one_in(&c->draw, share)) numbers[offsets[i + 1]++] = (int32_t)q;
-    }
-    if (offsets[in->ranges.n] && draw_one_in(&c->draw, 40)) numbers[0] = (int32_t)n;
-    in->seen = (er_visits){offsets, numbers};
-    in->visits = &in->seen;
-}
-
 static void draw_many(check *c, void *inputs) {
     scan_many *in = inputs;
     size_t dim = draw_length(&c->draw, 400), n = draw_rows(&c->draw, 4 * dim);
@@ -66,8 +49,7 @@ static void draw_many(check *c, void *inputs) {
     in->table = take_table(c, n, dim);
     in->table.eligible = take_eligible(c, n);
     in->ranges = take_ranges_of(c, n);
-    in->visits = NULL;
-    draw_visits(c, in);
+    in->visits = take_visits(c, &in->seen, in->ranges.n, in->queries.n);
 }
 
 static void many_room(check *c, const void *inputs, answer *out) {

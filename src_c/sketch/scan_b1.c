@@ -1,0 +1,116 @@
+#include "scan_b1.h"
+
+#include <math.h>
+
+enum { CACHED = 16 << 10 }; /* bytes of sketches that stay in the first cache for all queries */
+
+static er_status check_table(const er_rows_b1 *table, size_t n_planes, const er_range *ranges,
+                             size_t n_ranges, size_t k) {
+    if (k < 1 || k > ER_TOPK_MAX) return ER_BAD_K;
+    if (table->words < 1 || table->words > ER_SKETCH_MAX_WORDS) return ER_TOO_LONG;
+    if (n_planes < 1 || n_planes > ER_SKETCH_MAX_PLANES) return ER_TOO_LONG;
+    if (table->first_row < 0 || table->n > (size_t)(INT32_MAX - table->first_row))
+        return ER_TOO_LONG;
+    return er_ranges_fit(ranges, n_ranges, table->n) ? ER_OK : ER_BAD_RANGE;
+}
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+static bool good_step(float step) { return isfinite(step) && step >= 0.0f; }
+
+er_status er_scan_b1(const er_kernel *kernel, const er_query_b1 *query, const er_rows_b1 *table,
+                     const er_range *ranges, const float *bases, size_t n_ranges, size_t k,
+                     er_key *keys, int32_t *rows, float *scores, size_t *found) {
+    er_status status = check_table(table, query->n_planes, ranges, n_ranges, k);
+    if (status != ER_OK) return status;
+    if (!good_step(query->step)) return ER_BAD_SCALE;
+    *found = 0;
+    if (table->n == 0) return ER_OK;
+    er_topk top;
+    er_topk_start(&top, keys, smaller(k, table->n));
+    ((er_scan_b1_fn *)kernel->fn)(query, table, ranges, bases, n_ranges, &top);
+    if (top.nan) return ER_NOT_FINITE;
+    *found = er_topk_finish(&top, rows, scores);
+    return ER_OK;
+}
+
+size_t er_scan_many_b1_workspace(size_t n_queries, size_t n, size_t k) {
+    size_t each = sizeof(er_topk) + er_topk_workspace(smaller(k, n)) * sizeof(er_key);
+    return n_queries > SIZE_MAX / each ? SIZE_MAX : n_queries * each;
+}
+
+/* What a search for many queries carries along. */
+typedef struct {
+    er_scan_b1_fn *kernel;
+    const er_queries_b1 *queries;
+    const er_rows_b1 *table;
+    const er_visits *visits;
+    const float *bases;
+    er_topk *tops;
+} search;
+
+/* Show some rows of range r to all of its queries. */
+static void visit(const search *search, size_t r, er_range rows) {
+    const er_visits *visits = search->visits;
+    const er_queries_b1 *queries = search->queries;
+    size_t start = visits ? (size_t)visits->offsets[r] : 0;
+    size_t stop = visits ? (size_t)visits->offsets[r + 1] : queries->n;
+    for (size_t v = start; v < stop; v++) {
+        size_t q = visits ? (size_t)visits->queries[v] : v;
+        er_query_b1 query = {
+            .planes = queries->planes + q * queries->n_planes * search->table->words,
+            .n_planes = queries->n_planes,
+            .step = queries->steps[q],
+        };
+        search->kernel(&query, search->table, &rows, search->bases ? search->bases + v : NULL, 1,
+                       &search->tops[q]);
+    }
+}
+
+static void start_tops(er_topk *tops, size_t n, size_t k) {
+    er_key *keys = (er_key *)(tops + n);
+    for (size_t q = 0; q < n; q++) er_topk_start(&tops[q], keys + q * er_topk_workspace(k), k);
+}
+
+static er_status finish_tops(er_topk *tops, size_t n, size_t width, int32_t *rows, float *scores,
+                             int32_t *found) {
+    for (size_t q = 0; q < n; q++, rows += width, scores += width) {
+        if (tops[q].nan) return ER_NOT_FINITE;
+        size_t m = er_topk_finish(&tops[q], rows, scores);
+        found[q] = (int32_t)m;
+        for (; m < width; m++) {
+            rows[m] = -1;
+            scores[m] = -INFINITY;
+        }
+    }
+    return ER_OK;
+}
+
+er_status er_scan_many_b1(const er_kernel *kernel, const er_queries_b1 *queries,
+                          const er_rows_b1 *table, const er_range *ranges, size_t n_ranges,
+                          const er_visits *visits, const float *bases, size_t k, void *scratch,
+                          int32_t *rows, float *scores, int32_t *found) {
+    er_status status = check_table(table, queries->n_planes, ranges, n_ranges, k);
+    if (status != ER_OK) return status;
+    if (queries->n > INT32_MAX) return ER_TOO_LONG;
+    for (size_t q = 0; q < queries->n; q++)
+        if (!good_step(queries->steps[q])) return ER_BAD_SCALE;
+    if (visits && !er_visits_fit(visits, n_ranges, queries->n)) return ER_BAD_VISITS;
+    const search search = {.kernel = (er_scan_b1_fn *)kernel->fn,
+                           .queries = queries,
+                           .table = table,
+                           .visits = visits,
+                           .bases = visits ? bases : NULL,
+                           .tops = scratch};
+    for (size_t q = 0; q < queries->n; q++) found[q] = 0;
+    if (table->n == 0) return ER_OK;
+    size_t width = smaller(k, table->n);
+    start_tops(scratch, queries->n, width);
+    int64_t block = CACHED / (int64_t)(table->words * sizeof *table->bits);
+    for (size_t r = 0; r < n_ranges; r++)
+        for (int64_t row = ranges[r].start; row < ranges[r].stop; row += block) {
+            int64_t stop = ranges[r].stop - row < block ? ranges[r].stop : row + block;
+            visit(&search, r, (er_range){row, stop});
+        }
+    return finish_tops(scratch, queries->n, width, rows, scores, found);
+}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgerec.errors import BundleCorruptError
 from edgerec.retrieval.faiss import FaissIndex, FaissLists, train_lists
-from edgerec.retrieval.lists import Lists
+from edgerec.retrieval.faiss_lists import Lists
 from tests.contracts.indexes import eligible_of, pairs, snapshot_of
 from tests.strategies import catalogs
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from edgerec.catalog.snapshot import Snapshot
+from edgerec.retrieval.clusters import train_clusters
 from edgerec.retrieval.exact import ExactIndex
 from edgerec.retrieval.faiss import FaissIndex, FaissLists, train_lists
 from edgerec.retrieval.index import Index
+from edgerec.retrieval.inverted import Lists, Placed
+from edgerec.retrieval.lists import ListIndex, Probing
+from edgerec.retrieval.routing import Router
+from edgerec.retrieval.sketch import Sketches, SketchIndex
 from tests.contracts.indexes import *  # noqa: F403 (the suite)
 
 
@@ -23,8 +29,38 @@ def faiss_index(lists: int, probes: int) -> Callable[[Snapshot], Index]:
     return make
 
 
+def sketch_index(shortlist: int) -> Callable[[Snapshot], Index]:
+    def make(snapshot: Snapshot) -> Index:
+        return SketchIndex(Sketches.of(snapshot.segments[0]), snapshot.segments, shortlist)
+
+    return make
+
+
+def list_index(
+    clusters: int, probing: Probing, *, place: bool = True
+) -> Callable[[Snapshot], Index]:
+    def make(snapshot: Snapshot) -> Index:
+        base = snapshot.segments[0]
+        x = np.asarray(base.vectors, np.float32)
+        trained = train_clusters(x, min(clusters, base.rows))
+        places = np.sort(trained.assign(base.codes, base.scales))  # rows lie as they came
+        lists = Lists.of(trained, places, base)
+        placed = Placed.nothing(lists)
+        for segment in snapshot.segments[1:] if place else ():
+            placed = placed.extended(lists, segment)
+        return ListIndex(Router(lists, "inner", 2.0), snapshot.segments, probing, placed)
+
+    return make
+
+
 INDEXES: dict[str, Callable[[Snapshot], Index]] = {
     "exact": lambda snapshot: ExactIndex(snapshot.segments),
+    "sketch": sketch_index(40),
+    "lists, few": list_index(4, Probing(rows=20, groups=1, lists=2, shortlist=40, k=10)),
+    "lists, all, by codes": list_index(9, Probing(rows=999, groups=9, lists=99, shortlist=0, k=1)),
+    "lists, later rows scanned": list_index(
+        5, Probing(rows=50, groups=2, lists=5, shortlist=30, k=10), place=False
+    ),
     "ivf, one list of four": faiss_index(4, 1),
     "ivf, all lists": faiss_index(3, 3),
 }

@@ -21,6 +21,7 @@ from edgerec.errors import MissingDependency
 from edgerec.machine.blas import limit_blas
 from edgerec.machine.threads import thread_budget
 from edgerec.retrieval.exact import ExactIndex, scanned
+from edgerec.retrieval.faiss_lists import Lists
 from edgerec.retrieval.index import (
     Hits,
     Queries,
@@ -31,7 +32,6 @@ from edgerec.retrieval.index import (
     check_query,
     shortlist_size,
 )
-from edgerec.retrieval.lists import Lists
 from edgerec.retrieval.rescoring import Rows, Segments, after, coded, rescored
 
 __all__ = ["FaissIndex", "FaissLists", "kmeans", "train_lists"]

@@ -15,8 +15,8 @@ from edgerec.catalog.snapshot import Snapshot
 from edgerec.errors import BundleCorruptError, ShapeError
 from edgerec.retrieval.exact import ExactIndex
 from edgerec.retrieval.faiss import FaissIndex, FaissLists
+from edgerec.retrieval.faiss_lists import Lists
 from edgerec.retrieval.index import Hits, Index
-from edgerec.retrieval.lists import Lists
 from edgerec.retrieval.strategy import Strategy, Target, choose
 
 __all__ = ["Retriever"]

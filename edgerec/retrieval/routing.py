@@ -1,0 +1,154 @@
+"""Which lists a query should look into, the most promising first.
+
+A list is judged by the product of the query with its centroid, and by how far its rows spread
+around that: in a list that is wide a row may lie much nearer to the query than the centroid says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgerec.catalog.vectors import Metric
+from edgerec.kernels.scan import scan_int8, scan_int8_many
+from edgerec.retrieval.clusters import Centroids
+from edgerec.retrieval.index import Query
+from edgerec.retrieval.inverted import Lists
+from edgerec.retrieval.rescoring import Coded
+
+__all__ = ["MAX_LISTS", "Router", "norm_of"]
+
+MAX_LISTS = 30_000  # as many as one scan of the centroids gives
+
+ListNumbers = NDArray[np.int32]
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Router:
+    """Ranks the lists of a catalogue.
+
+    Parameters
+    ----------
+    lists : Lists
+    metric : Metric
+    optimism : float >= 0
+        How much the spread of a list counts: about how many of its standard deviations the rows
+        that are looked for lie from the centroid.
+    """
+
+    lists: Lists
+    metric: Metric
+    optimism: float
+
+    @cached_property
+    def _list_bonus(self) -> Scores:
+        return self._bonus(self.lists.clusters.fine, self.lists.spreads)
+
+    @cached_property
+    def _group_bonus(self) -> Scores:
+        return self._bonus(self.lists.clusters.coarse, self.lists.group_spreads)
+
+    def nearest(
+        self, query: Coded, norm: float, groups: int, lists: int
+    ) -> tuple[ListNumbers, Scores]:
+        """Return the best ``lists`` lists of the best ``groups`` groups.
+
+        Parameters
+        ----------
+        query : Coded
+        norm : float > 0
+            Its length; see :func:`norm_of`.
+        groups, lists : int >= 1
+
+        Returns
+        -------
+        numbers : (m,) int32
+            Best first.
+        products : (m,) float32
+            Of the query with their centroids.
+        """
+        clusters = self.lists.clusters
+        scale = query.scale if self.metric == "l2" else query.scale / norm
+        ranges = None
+        if groups < len(clusters.groups):
+            coarse = clusters.coarse
+            near, _ = scan_int8(
+                query.codes, scale, coarse.codes, coarse.scales, groups, offsets=self._group_bonus
+            )
+            ranges = clusters.ranges[near]
+        fine = clusters.fine
+        numbers, scores = scan_int8(
+            query.codes,
+            scale,
+            fine.codes,
+            fine.scales,
+            min(lists, MAX_LISTS),
+            offsets=self._list_bonus,
+            ranges=ranges,
+        )
+        return numbers, self._products(numbers, scores, norm)
+
+    def nearest_many(
+        self,
+        codes: NDArray[np.int8],
+        scales: Scores,
+        norms: Scores,
+        groups: int,
+        lists: int,
+    ) -> tuple[ListNumbers, Scores]:
+        """Return for each query what :meth:`nearest` returns.
+
+        Returns
+        -------
+        numbers : (n, m) int32
+            -1 where the groups hold fewer lists.
+        products : (n, m) float32
+        """
+        clusters = self.lists.clusters
+        scales = scales if self.metric == "l2" else scales / norms
+        ranges = visits = None
+        if groups < len(clusters.groups):
+            coarse = clusters.coarse
+            near, _, _ = scan_int8_many(
+                codes, scales, coarse.codes, coarse.scales, groups, offsets=self._group_bonus
+            )
+            order = np.argsort(near, axis=None, kind="stable")
+            starts = np.searchsorted(near.ravel()[order], np.arange(len(clusters.groups) + 1))
+            visits = starts.astype(np.int64), (order // groups).astype(np.int32)
+            ranges = clusters.ranges
+        fine = clusters.fine
+        numbers, scores, _ = scan_int8_many(
+            codes,
+            scales,
+            fine.codes,
+            fine.scales,
+            min(lists, MAX_LISTS),
+            offsets=self._list_bonus,
+            ranges=ranges,
+            visits=visits,
+        )
+        return numbers, self._products(numbers, scores, norms[:, None])
+
+    def _bonus(self, centroids: Centroids, spreads: Scores) -> Scores:
+        """What is added to the product with a centroid (by the query's length, but for l2)."""
+        bonus = np.float32(self.optimism) * spreads
+        if self.metric != "l2":
+            return bonus
+        typical = np.sqrt(-2 * centroids.halves.mean(dtype=np.float64))
+        return centroids.halves + np.float32(typical) * bonus
+
+    def _products(self, numbers: ListNumbers, scores: Scores, norm: float | Scores) -> Scores:
+        products = scores - self._list_bonus[numbers]
+        if self.metric != "l2":
+            products *= norm
+        return products
+
+
+def norm_of(query: Query) -> float:
+    """Return the length of a query, 1 for one of zeros."""
+    wide = query.astype(np.float64)
+    return float(np.sqrt(wide @ wide)) or 1.0

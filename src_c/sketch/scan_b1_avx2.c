@@ -30,11 +30,17 @@ typedef struct {
     float step;
 } b1_query;
 
-INLINE nibbles split(__m256i bits_u8x32) {
-    const __m256i low_u8x32 = _mm256_set1_epi8(0x0F);
-    return (nibbles){.low = _mm256_and_si256(bits_u8x32, low_u8x32),
-                     .high = _mm256_and_si256(_mm256_srli_epi16(bits_u8x32, 4), low_u8x32)};
+/* `kept` are the bits that stay in each byte. */
+INLINE nibbles split(__m256i bits_u8x32, int8_t kept) {
+    const __m256i kept_u8x32 = _mm256_set1_epi8(kept);
+    return (nibbles){.low = _mm256_and_si256(bits_u8x32, kept_u8x32),
+                     .high = _mm256_and_si256(_mm256_srli_epi16(bits_u8x32, 4), kept_u8x32)};
 }
+
+/* A look-up ignores bits 4 to 6. Planes keep them, so that their mask differs from the rows': of
+ * equal ones GCC makes (row ^ plane) & mask, and masks again for every plane. */
+INLINE nibbles split_row(__m256i bits_u8x32) { return split(bits_u8x32, 0x0F); }
+INLINE nibbles split_plane(__m256i bits_u8x32) { return split(bits_u8x32, 0x7F); }
 
 /* The words of a row from chunk * LANES on, zeros behind its end, where nothing is read. */
 INLINE __m256i load_chunk(const uint64_t *row, size_t chunk, size_t words) {
@@ -61,7 +67,8 @@ INLINE b1_query prepare(const er_query_b1 *query, size_t words, size_t n_planes)
     for (size_t chunk = 0; chunk * LANES < words; chunk++)
 #pragma GCC unroll 8
         for (size_t j = 0; j < n_planes; j++)
-            ready.planes[chunk][j] = split(load_plane(query->planes + j * words, chunk, words));
+            ready.planes[chunk][j] =
+                split_plane(load_plane(query->planes + j * words, chunk, words));
     return ready;
 }
 
@@ -85,7 +92,7 @@ INLINE __m256i distances_in_bytes(nibbles row, const nibbles *planes, size_t n_p
 
 /* The same for each word of the row, and for any number of planes. */
 INLINE __m256i distances(__m256i row_u64x4, const nibbles *planes, size_t n_planes) {
-    const nibbles row = split(row_u64x4);
+    const nibbles row = split_row(row_u64x4);
     const __m256i zero = _mm256_setzero_si256();
     size_t few = n_planes < IN_BYTES ? n_planes : IN_BYTES;
     __m256i sum_u64x4 = _mm256_sad_epu8(distances_in_bytes(row, planes, few), zero);

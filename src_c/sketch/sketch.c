@@ -24,7 +24,7 @@ er_status er_sketch_query(const float *rotated, size_t words, size_t n_planes, u
     if (words < 1 || words > ER_SKETCH_MAX_WORDS) return ER_TOO_LONG;
     if (n_planes < 1 || n_planes > ER_SKETCH_MAX_PLANES) return ER_TOO_LONG;
     const size_t bits = 64 * words;
-    const int levels = 1 << n_planes;
+    const int half = 1 << (n_planes - 1); /* of the levels */
     double squares = 0.0, largest = 0.0;
     for (size_t i = 0; i < bits; i++) {
         double size = fabs((double)rotated[i]);
@@ -34,16 +34,17 @@ er_status er_sketch_query(const float *rotated, size_t words, size_t n_planes, u
     if (!isfinite(squares)) return ER_NOT_FINITE; /* squares of float32 do not overflow */
 
     double grid = NORMAL_GRID[n_planes - 1] * sqrt(squares / (double)bits);
-    double widest = largest / (levels - 1);
+    double widest = largest / (2 * half - 1);
     if (grid > widest) grid = widest;
     double inverse = grid > 0.0 ? 0.5 / grid : 0.0, product = 0.0;
     for (size_t word = 0; word < words; word++) {
         uint64_t ones[ER_SKETCH_MAX_PLANES] = {0};
         for (size_t i = 0; i < 64; i++) {
             double value = rotated[64 * word + i];
-            int level = (int)floor(value * inverse) + levels / 2;
-            level = level < 0 ? 0 : level >= levels ? levels - 1 : level;
-            product += value * (2 * level - (levels - 1));
+            int size = (int)(fabs(value) * inverse);
+            size = size < half ? size : half - 1;
+            int level = value >= 0.0 ? half + size : half - 1 - size;
+            product += fabs(value) * (2 * size + 1);
             for (size_t j = 0; j < n_planes; j++) ones[j] |= (uint64_t)(level >> j & 1) << i;
         }
         for (size_t j = 0; j < n_planes; j++) planes[j * words + word] = ones[j];

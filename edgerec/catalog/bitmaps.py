@@ -48,6 +48,10 @@ class Eligible:
         """Share of the rows that is eligible, 0 to 1."""
         return self.count / self.rows if self.rows else 0.0
 
+    def narrowing(self, start: int, stop: int) -> Bitmap | None:
+        """Return the bits of rows ``start`` to ``stop``; None where no row at all is left out."""
+        return None if self.count == self.rows else section(self.bitmap, start, stop)
+
 
 def size_bytes(rows: int) -> int:
     """Return the length of a bitmap of ``rows`` bits."""

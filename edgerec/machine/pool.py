@@ -19,6 +19,7 @@ __all__ = ["parts", "side_by_side"]
 
 Result = TypeVar("Result")
 
+# State of the process, as the budget that it belongs to is.
 _WORKER = threading.local()  # set in the pool's own threads, which never wait for one another
 
 

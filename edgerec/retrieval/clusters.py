@@ -7,7 +7,6 @@ ones, and only the groups near a vector are looked into.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -152,7 +151,6 @@ def train_clusters(
     count: int,
     *,
     seed: int = 0,
-    progress: Callable[[str], None] | None = None,
 ) -> Clusters:
     """Find clusters by k-means, in two steps: groups first, then the clusters of each group.
 
@@ -167,8 +165,6 @@ def train_clusters(
     """
     rng = np.random.default_rng(seed)
     n_groups = max(1, min(round(count**0.5), len(vectors)))
-    say = progress or (lambda _line: None)
-    say(f"{n_groups} groups")
     groups = kmeans(_sample(vectors, n_groups * COARSE_SAMPLE, rng), n_groups, seed=seed)
     coarse = Clusters(groups, np.arange(n_groups + 1), groups)
     seen = _sample(vectors, count * FINE_SAMPLE, rng)
@@ -180,8 +176,6 @@ def train_clusters(
         centroids.append(
             kmeans(members, share, seed=seed) if len(members) else groups[group : group + 1]
         )
-        if group % 16 == 15:
-            say(f"clusters of {group + 1} of {n_groups} groups")
     bounds = np.zeros(n_groups + 1, np.int64)
     np.cumsum([len(part) for part in centroids], out=bounds[1:])
     return Clusters(groups, bounds, np.concatenate(centroids))

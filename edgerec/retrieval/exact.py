@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.catalog.bitmaps import Bitmap, Eligible, rows_of, section
+from edgerec.catalog.bitmaps import Bitmap, Eligible, rows_of
 from edgerec.catalog.vectors import Metric, Segment
 from edgerec.kernels.quantize import quantize_rows
 from edgerec.kernels.scan import scan_int8, scan_int8_many
@@ -102,7 +102,6 @@ def scanned(
     """
     if eligible is not None and eligible.count <= count:
         return _all_of(segments, eligible)
-    eligible = _narrowing(eligible)
     work = [
         partial(_scan, segment, query, count, _section(eligible, segment), share)
         for segment in segments
@@ -121,7 +120,6 @@ def scanned_many(
     """Return for each query what :func:`scanned` returns."""
     if eligible is not None and eligible.count <= count:
         return [_all_of(segments, eligible)] * len(queries)
-    eligible = _narrowing(eligible)
     codes, scales = quantize_rows(queries)
     work = [
         partial(_scan_many, segments, codes[a:b], scales[a:b], count, eligible)
@@ -145,15 +143,10 @@ def _all_of(segments: Segments, eligible: Eligible) -> Rows:
     ]
 
 
-def _narrowing(eligible: Eligible | None) -> Eligible | None:
-    """Return a filter that leaves rows out, None for one that does not."""
-    return None if eligible is None or eligible.count == eligible.rows else eligible
-
-
 def _section(eligible: Eligible | None, segment: Segment) -> Bitmap | None:
     if eligible is None:
         return None
-    return section(eligible.bitmap, segment.first_row, segment.first_row + segment.rows)
+    return eligible.narrowing(segment.first_row, segment.first_row + segment.rows)
 
 
 def _scan(

@@ -13,6 +13,7 @@ from edgerec.catalog.vectors import LARGEST
 from edgerec.errors import ShapeError, ValueRangeError
 
 __all__ = [
+    "MAX_FOUND",
     "MAX_K",
     "Hits",
     "Index",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 MAX_K = 10_000
+MAX_FOUND = 30_000  # as many rows as one call of a kernel finds: a shortlist for MAX_K
 Query = NDArray[np.float32]
 Queries = NDArray[np.float32]
 

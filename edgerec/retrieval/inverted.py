@@ -20,7 +20,7 @@ from edgerec.retrieval.clusters import Clusters, check_bounds
 from edgerec.retrieval.rotation import Rotation
 from edgerec.retrieval.sketch import check_sketches, decoded, sketch_bits
 
-__all__ = ["Drift", "Lists", "Placed"]
+__all__ = ["Lists", "Placed"]
 
 Rows = NDArray[np.int32]
 
@@ -118,33 +118,6 @@ class Lists:
         """Rows of each list."""
         return np.diff(self.offsets)
 
-    @cached_property
-    def places(self) -> Rows:
-        """List of each row."""
-        return np.repeat(np.arange(len(self), dtype=np.int32), self.sizes)
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """How far the rows that were added later have moved from what the lists were made for.
-
-    Parameters
-    ----------
-    added : int
-        Rows that were added.
-    added_share : float
-        Of all rows.
-    distance : float
-        Mean squared distance of an added row to its centroid, 1 for that of the first rows.
-    rebuild : bool
-        Whether new lists are worth their making.
-    """
-
-    added: int
-    added_share: float
-    distance: float
-    rebuild: bool
-
 
 @dataclass(frozen=True, eq=False)
 class Placed:
@@ -160,8 +133,6 @@ class Placed:
         List i has ``order[offsets[i]:offsets[i + 1]]``.
     places : (stop_row - first_row,) int32
         List of each row, in the order of the rows.
-    squares : float
-        Sum of the squared distances to the centroids.
     """
 
     first_row: int
@@ -169,22 +140,17 @@ class Placed:
     order: Rows
     offsets: NDArray[np.int64]
     places: Rows
-    squares: float
 
     @classmethod
     def nothing(cls, lists: Lists) -> Placed:
         """Return what is placed at first."""
         nobody = np.empty(0, np.int32)
         offsets = np.zeros(len(lists) + 1, np.int64)
-        return cls(lists.rows, lists.rows, nobody, offsets, nobody, 0.0)
+        return cls(lists.rows, lists.rows, nobody, offsets, nobody)
 
     def extended(self, lists: Lists, segment: Segment) -> Placed:
         """Return a version with the rows of ``segment``, which follow, placed too."""
         added = lists.clusters.assign(segment.codes, segment.scales)
-        squares = sum(
-            float(_squared(x - lists.clusters.centroids[added[block]]).sum())
-            for block, x in decoded(segment)
-        )
         places = np.concatenate([self.places, added])
         order = np.argsort(places, kind="stable")
         return replace(
@@ -193,7 +159,6 @@ class Placed:
             order=(order + self.first_row).astype(np.int32),
             offsets=np.searchsorted(places[order], np.arange(len(lists) + 1)).astype(np.int64),
             places=places,
-            squares=self.squares + squares,
         )
 
     def rows_in(self, lists: NDArray[np.integer]) -> Rows:

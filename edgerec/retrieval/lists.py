@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.catalog.bitmaps import Bitmap, Eligible, section
+from edgerec.catalog.bitmaps import Bitmap, Eligible
 from edgerec.errors import ValueRangeError
 from edgerec.kernels.bitmaps import count_ranges
 from edgerec.kernels.quantize import quantize_rows
@@ -18,6 +18,7 @@ from edgerec.kernels.sketch import scan_sketches, scan_sketches_many, sketch_que
 from edgerec.machine.pool import parts, side_by_side
 from edgerec.retrieval.exact import ExactIndex, scanned, scanned_many
 from edgerec.retrieval.index import (
+    MAX_FOUND,
     Hits,
     Queries,
     Query,
@@ -33,9 +34,8 @@ from edgerec.retrieval.rescoring import (
     Rows,
     Segments,
     after,
-    best_by_codes,
     coded,
-    rescored,
+    decided,
     rows_of_segments,
 )
 from edgerec.retrieval.routing import Router, norm_of
@@ -43,8 +43,7 @@ from edgerec.retrieval.sketch import PLANES, sketched_queries
 
 __all__ = ["ListIndex", "Probing"]
 
-MAX_SHORTLIST = 30_000  # as many as one scan of the sketches gives
-BATCH = 512  # queries whose visits are sorted together
+BATCH = 512  # queries whose lists are sorted together
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +73,15 @@ class Probing:
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise ValueRangeError(f"{name} must be an integer >= {least}, got {value!r}")
-        if self.shortlist > MAX_SHORTLIST:
-            raise ValueRangeError(f"shortlist must be <= {MAX_SHORTLIST}, got {self.shortlist}")
+        if self.shortlist > MAX_FOUND:
+            raise ValueRangeError(f"shortlist must be <= {MAX_FOUND}, got {self.shortlist}")
 
     def reaching(self, k: int) -> Probing:
         """Return how far a search for ``k`` results goes."""
         if k <= self.k:
             return self
         times = -(-k // self.k)
-        shortlist = min(self.shortlist * times, MAX_SHORTLIST)
+        shortlist = min(self.shortlist * times, MAX_FOUND)
         return Probing(self.rows * times, self.groups * times, self.lists * times, shortlist, k)
 
 
@@ -136,8 +135,7 @@ class ListIndex:
         found = self._proposed(query, codes, k, eligible)
         if found.size < min(wanted, self.rows):
             return self._exact().search(query, k, eligible=eligible)
-        best = best_by_codes(self.segments, codes, found, wanted)
-        return rescored(self.segments, self.router.metric, query, best, k)
+        return decided(self.segments, self.router.metric, query, codes, found, k)
 
     def search_many(
         self, queries: Queries, k: int, *, eligible: Eligible | None = None
@@ -229,17 +227,13 @@ class ListIndex:
         found = self._looked_up(queries, lookups, k, bitmap)
         if len(self.segments) > 1:
             found = self._with_later(queries, lookups, found, k, eligible)
+        enough = min(shortlist_size(k), self.rows)
         return [
-            self._decided(query, rows, k, eligible)
+            decided(self.segments, self.router.metric, query, coded(query), rows, k)
+            if rows.size >= enough
+            else self.search(query, k, eligible=eligible)  # alone it can look further
             for query, rows in zip(queries, found, strict=True)
         ]
-
-    def _decided(self, query: Query, rows: Rows, k: int, eligible: Eligible | None) -> Hits:
-        wanted = shortlist_size(k)
-        if rows.size < min(wanted, self.rows):  # only alone can a query look further
-            return self.search(query, k, eligible=eligible)
-        best = best_by_codes(self.segments, coded(query), rows, wanted)
-        return rescored(self.segments, self.router.metric, query, best, k)
 
     def _lookups(self, queries: Queries, probing: Probing, bitmap: Bitmap | None) -> Lookups:
         """Return which query looks into which list."""
@@ -324,9 +318,7 @@ class ListIndex:
 
     def _bitmap(self, eligible: Eligible | None) -> Bitmap | None:
         """Return the eligible rows among those of the lists; None for all."""
-        if eligible is None or eligible.count == eligible.rows:
-            return None
-        return section(eligible.bitmap, 0, self.lists.rows)
+        return None if eligible is None else eligible.narrowing(0, self.lists.rows)
 
     def _exact(self) -> ExactIndex:
         return ExactIndex(self.segments, self.router.metric, self.threads)

@@ -15,7 +15,7 @@ from edgerec.catalog.vectors import Metric, Segment
 from edgerec.kernels.quantize import quantize_rows
 from edgerec.kernels.rerank import cosines, inner_products, int8_products, squared_distances
 from edgerec.kernels.topk import top_k
-from edgerec.retrieval.index import Hits, Query
+from edgerec.retrieval.index import Hits, Query, shortlist_size
 
 __all__ = [
     "Coded",
@@ -23,9 +23,9 @@ __all__ = [
     "Scored",
     "Segments",
     "after",
-    "best_by_codes",
     "best_of",
     "coded",
+    "decided",
     "rescored",
     "rows_of_segments",
 ]
@@ -66,16 +66,6 @@ def after(segments: Segments, row: int) -> Segments:
     return tuple(newer)
 
 
-def best_by_codes(segments: Segments, query: Coded, rows: Rows, count: int) -> Rows:
-    """Return the best ``count`` of ``rows``, all different, by their int8 codes."""
-    if rows.size <= count:
-        return rows
-    rows = np.sort(rows)  # of equal scores, top_k keeps the first
-    scores = _by_segment(segments, rows, lambda segment, at: _codes_score(segment, query, at))
-    places, _ = top_k(scores, count)
-    return rows[places]
-
-
 def rescored(segments: Segments, metric: Metric, query: Query, rows: Rows, k: int) -> Hits:
     """Return the best ``k`` of ``rows``, all different, by the original vectors."""
     rows = np.sort(rows)
@@ -83,6 +73,15 @@ def rescored(segments: Segments, metric: Metric, query: Query, rows: Rows, k: in
     scores = _by_segment(segments, rows, lambda segment, at: score(query, segment.vectors, at))
     places, best = top_k(scores, min(k, max(rows.size, 1)))
     return Hits(rows[places], best)
+
+
+def decided(
+    segments: Segments, metric: Metric, query: Query, codes: Coded, rows: Rows, k: int
+) -> Hits:
+    """Return the best ``k`` of ``rows``, all different: by their codes first, then exactly."""
+    return rescored(
+        segments, metric, query, _best_by_codes(segments, codes, rows, shortlist_size(k)), k
+    )
 
 
 def best_of(found: list[Scored], count: int) -> Scored:
@@ -96,6 +95,16 @@ def best_of(found: list[Scored], count: int) -> Scored:
     scores = np.concatenate([scores for _, scores in found])
     places = np.argsort(-scores, kind="stable")[:count]
     return rows[places], scores[places]
+
+
+def _best_by_codes(segments: Segments, query: Coded, rows: Rows, count: int) -> Rows:
+    """Return the best ``count`` of ``rows``, all different, by their int8 codes."""
+    if rows.size <= count:
+        return rows
+    rows = np.sort(rows)  # of equal scores, top_k keeps the first
+    scores = _by_segment(segments, rows, lambda segment, at: _codes_score(segment, query, at))
+    places, _ = top_k(scores, count)
+    return rows[places]
 
 
 def _since(segment: Segment, skip: int) -> Segment:

@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from edgerec.catalog.vectors import Metric
 from edgerec.kernels.scan import scan_int8, scan_int8_many
 from edgerec.retrieval.clusters import Centroids
-from edgerec.retrieval.index import Query
+from edgerec.retrieval.index import MAX_FOUND, Query
 from edgerec.retrieval.inverted import Lists
 from edgerec.retrieval.rescoring import Coded
 
-__all__ = ["MAX_LISTS", "Router", "norm_of"]
-
-MAX_LISTS = 30_000  # as many as one scan of the centroids gives
+__all__ = ["Router", "norm_of"]
 
 ListNumbers = NDArray[np.int32]
 Scores = NDArray[np.float32]
@@ -86,7 +84,7 @@ class Router:
             scale,
             fine.codes,
             fine.scales,
-            min(lists, MAX_LISTS),
+            min(lists, MAX_FOUND),
             offsets=self._list_bonus,
             ranges=ranges,
         )
@@ -126,7 +124,7 @@ class Router:
             scales,
             fine.codes,
             fine.scales,
-            min(lists, MAX_LISTS),
+            min(lists, MAX_FOUND),
             offsets=self._list_bonus,
             ranges=ranges,
             visits=visits,

@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.catalog.bitmaps import Eligible, section
+from edgerec.catalog.bitmaps import Bitmap, Eligible
 from edgerec.catalog.vectors import Metric, Segment
 from edgerec.errors import BundleCorruptError
 from edgerec.kernels.sketch import scan_sketches, scan_sketches_many, sketch_query, sketch_rows
@@ -35,14 +35,12 @@ from edgerec.retrieval.index import (
     shortlist_size,
 )
 from edgerec.retrieval.rescoring import (
-    Coded,
     Rows,
     Segments,
     after,
-    best_by_codes,
     best_of,
     coded,
-    rescored,
+    decided,
     rows_of_segments,
 )
 from edgerec.retrieval.rotation import Rotation
@@ -146,7 +144,7 @@ class SketchIndex:
         newer = after(self.segments, self.sketches.rows)
         if newer:
             found = np.concatenate([found, scanned(newer, codes, wanted, eligible)])
-        return self._decided(query, codes, found, k)
+        return decided(self.segments, self.metric, query, codes, found, k)
 
     def search_many(
         self, queries: Queries, k: int, *, eligible: Eligible | None = None
@@ -182,7 +180,7 @@ class SketchIndex:
             late = scanned_many(newer, queries, shortlist_size(k), eligible)
             found = [np.concatenate(pair) for pair in zip(found, late, strict=True)]
         return [
-            self._decided(query, coded(query), rows, k)
+            decided(self.segments, self.metric, query, coded(query), rows, k)
             for query, rows in zip(queries, found, strict=True)
         ]
 
@@ -203,18 +201,12 @@ class SketchIndex:
         work = [partial(scan, ranges=share) for share in shares(sketches.rows, self.threads)]
         return best_of(side_by_side(work), count)[0]
 
-    def _decided(self, query: Query, codes: Coded, rows: Rows, k: int) -> Hits:
-        best = best_by_codes(self.segments, codes, rows, shortlist_size(k))
-        return rescored(self.segments, self.metric, query, best, k)
-
     def _offsets(self) -> NDArray[np.float32] | None:
         offsets = self.segments[0].offsets
         return None if offsets is None else offsets[: self.sketches.rows]
 
-    def _bitmap(self, eligible: Eligible | None) -> NDArray[np.uint8] | None:
-        if eligible is None or eligible.count == eligible.rows:
-            return None
-        return section(eligible.bitmap, 0, self.sketches.rows)
+    def _bitmap(self, eligible: Eligible | None) -> Bitmap | None:
+        return None if eligible is None else eligible.narrowing(0, self.sketches.rows)
 
     def _exact(self) -> ExactIndex:
         return ExactIndex(self.segments, self.metric, self.threads)

@@ -9,84 +9,13 @@
 #define VNNI   __attribute__((target(TARGET)))
 #define INLINE static inline __attribute__((always_inline, target(TARGET)))
 
-enum {
-    LANES = 64, /* codes a vector */
-    GROUP = 16, /* rows scored together: one vector of scores */
-};
+enum { GROUP = 16 }; /* rows scored together: one vector of scores */
 
 er_scan_i8_fn er_scan_i8_avx512vnni;
 
-typedef struct {
-    const int8_t *codes;
-    float scale;
-    __mmask64 last; /* the codes of the last, partial vector */
-    int32_t offset; /* what 128 a code adds to every inner product: 128 * sum of the query */
-} scan_query;
+#include "dot_avx512vnni.h"
 
-VNNI static scan_query prepare(const er_query_i8 *query, size_t dim) {
-    int32_t sum = 0;
-    for (size_t d = 0; d < dim; d++) sum += query->codes[d];
-    return (scan_query){.codes = query->codes,
-                        .scale = query->scale,
-                        .last = (UINT64_C(1) << dim % LANES) - 1,
-                        .offset = 128 * sum};
-}
-
-/* acc + (row + 128) * query. dpbusd wants one unsigned side, and adds without saturating: flipping
- * the row's top bit adds 128 to each code, and the sum's surplus is the same for every row. It may
- * wrap on the way; the difference is exact. */
-INLINE __m512i add_products(__m512i acc_i32x16, __m512i query_i8x64, __m512i row_i8x64) {
-    __m512i row_u8x64 = _mm512_xor_si512(row_i8x64, _mm512_set1_epi8(-128));
-    return _mm512_dpbusd_epi32(acc_i32x16, row_u8x64, query_i8x64);
-}
-
-/* Lane 4 * j + r holds the j-th part of the sum of acc<r>. */
-INLINE __m512i sum_parts(__m512i acc0, __m512i acc1, __m512i acc2, __m512i acc3) {
-    __m512i sum01 =
-        _mm512_add_epi32(_mm512_unpacklo_epi32(acc0, acc1), _mm512_unpackhi_epi32(acc0, acc1));
-    __m512i sum23 =
-        _mm512_add_epi32(_mm512_unpacklo_epi32(acc2, acc3), _mm512_unpackhi_epi32(acc2, acc3));
-    return _mm512_add_epi32(_mm512_unpacklo_epi64(sum01, sum23),
-                            _mm512_unpackhi_epi64(sum01, sum23));
-}
-
-/* Inner products of four rows, in four parts each, the query's offset included. */
-INLINE __m512i dot4_parts(const scan_query *query, const int8_t *row0, const int8_t *row1,
-                          const int8_t *row2, const int8_t *row3, size_t dim) {
-    __m512i acc0_i32x16 = _mm512_setzero_si512(), acc1_i32x16 = acc0_i32x16;
-    __m512i acc2_i32x16 = acc0_i32x16, acc3_i32x16 = acc0_i32x16;
-    size_t d = 0;
-    for (; d + LANES <= dim; d += LANES) {
-        __m512i query_i8x64 = _mm512_loadu_si512(query->codes + d);
-        acc0_i32x16 = add_products(acc0_i32x16, query_i8x64, _mm512_loadu_si512(row0 + d));
-        acc1_i32x16 = add_products(acc1_i32x16, query_i8x64, _mm512_loadu_si512(row1 + d));
-        acc2_i32x16 = add_products(acc2_i32x16, query_i8x64, _mm512_loadu_si512(row2 + d));
-        acc3_i32x16 = add_products(acc3_i32x16, query_i8x64, _mm512_loadu_si512(row3 + d));
-    }
-    if (d < dim) { /* masked lanes are not read, and a query of 0 silences the flipped bit */
-        __mmask64 last = query->last;
-        __m512i query_i8x64 = _mm512_maskz_loadu_epi8(last, query->codes + d);
-        acc0_i32x16 =
-            add_products(acc0_i32x16, query_i8x64, _mm512_maskz_loadu_epi8(last, row0 + d));
-        acc1_i32x16 =
-            add_products(acc1_i32x16, query_i8x64, _mm512_maskz_loadu_epi8(last, row1 + d));
-        acc2_i32x16 =
-            add_products(acc2_i32x16, query_i8x64, _mm512_maskz_loadu_epi8(last, row2 + d));
-        acc3_i32x16 =
-            add_products(acc3_i32x16, query_i8x64, _mm512_maskz_loadu_epi8(last, row3 + d));
-    }
-    return sum_parts(acc0_i32x16, acc1_i32x16, acc2_i32x16, acc3_i32x16);
-}
-
-INLINE __m128i dot4(const scan_query *query, const int8_t *row0, const int8_t *row1,
-                    const int8_t *row2, const int8_t *row3, size_t dim) {
-    __m512i parts = dot4_parts(query, row0, row1, row2, row3, dim);
-    __m256i halves =
-        _mm256_add_epi32(_mm512_castsi512_si256(parts), _mm512_extracti64x4_epi64(parts, 1));
-    __m128i sums =
-        _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
-    return _mm_sub_epi32(sums, _mm_set1_epi32(query->offset));
-}
+typedef vnni_query scan_query;
 
 #include "four_x86.h"
 

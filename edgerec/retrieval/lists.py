@@ -223,20 +223,22 @@ class ListIndex:
 
     def _some(self, queries: Queries, k: int, eligible: Eligible | None) -> list[Hits]:
         probing, bitmap = self.probing.reaching(k), self._bitmap(eligible)
-        lookups = self._lookups(queries, probing, bitmap)
+        lookups, alone = self._lookups(queries, probing, bitmap)
         found = self._looked_up(queries, lookups, k, bitmap)
         if len(self.segments) > 1:
             found = self._with_later(queries, lookups, found, k, eligible)
         enough = min(shortlist_size(k), self.rows)
         return [
             decided(self.segments, self.router.metric, query, coded(query), rows, k)
-            if rows.size >= enough
-            else self.search(query, k, eligible=eligible)  # alone it can look further
-            for query, rows in zip(queries, found, strict=True)
+            if rows.size >= enough and not far
+            else self.search(query, k, eligible=eligible)
+            for query, rows, far in zip(queries, found, alone, strict=True)
         ]
 
-    def _lookups(self, queries: Queries, probing: Probing, bitmap: Bitmap | None) -> Lookups:
-        """Return which query looks into which list."""
+    def _lookups(
+        self, queries: Queries, probing: Probing, bitmap: Bitmap | None
+    ) -> tuple[Lookups, list[bool]]:
+        """Return which query looks into which list, and which must look further, alone."""
         codes, scales = quantize_rows(queries)
         norms = np.array([norm_of(query) for query in queries], np.float32)
         numbers, products = self.router.nearest_many(
@@ -245,8 +247,10 @@ class ListIndex:
         held = self._held(numbers.ravel(), bitmap).reshape(numbers.shape)
         held[numbers < 0] = 0
         before = np.cumsum(held, axis=1) - held
-        looked = (before < probing.rows) & (held > 0)
-        return Lookups.of(numbers, products, looked)
+        looked = (before < probing.rows) & (numbers >= 0)  # later rows may lie in an empty list
+        ranked = (numbers >= 0).sum(axis=1)
+        alone = (held.sum(axis=1) < probing.rows) & (ranked < len(self.lists))
+        return Lookups.of(numbers, products, looked), alone.tolist()
 
     def _looked_up(
         self, queries: Queries, lookups: Lookups, k: int, bitmap: Bitmap | None

@@ -86,7 +86,7 @@ def _serving(bundle: Bundle, sessions: Mapping[str, Session]) -> Serving:
         retriever=Retriever.read(bundle, catalog),
         spec=FeatureSpec.from_dict(bundle.section("features")),
         vocabulary=Vocabulary.from_bytes(bundle.read("features/words.txt")),
-        visitors=Visitors.read(bundle, catalog.snapshot().rows),
+        visitors=Visitors.read(bundle, catalog.snapshot()),
         settings=Settings(**bundle.section("settings")),
         sessions=sessions,
     )

@@ -36,7 +36,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visitors:
-    """The users a bundle knows, with their histories as rows of its catalogue.
+    """The users a bundle knows, with their histories as rows of its catalogue as it was built.
 
     Parameters
     ----------
@@ -45,23 +45,33 @@ class Visitors:
     offsets : (users + 1,) int64
     rows : (n,) int32
         Oldest first.
+    items : Identifiers
+        Of the catalogue's rows.
     """
 
     ids: Identifiers
     offsets: NDArray[np.int64]
     rows: NDArray[np.int32]
+    items: Identifiers
 
     @classmethod
-    def of(cls, histories: Mapping[str, Sequence[str]], rows_by_id: Mapping[str, int]) -> Visitors:
+    def of(cls, histories: Mapping[str, Sequence[str]], snapshot: Snapshot) -> Visitors:
         """Histories by user id; items that the catalogue lacks are left out."""
-        known = [
-            [rows_by_id[item] for item in items if item in rows_by_id]
-            for items in histories.values()
-        ]
+        known = [snapshot.rows_of(items)[0] for items in histories.values()]
         offsets = np.zeros(len(known) + 1, np.int64)
-        np.cumsum([len(rows) for rows in known], out=offsets[1:])
-        rows = np.fromiter((row for rows in known for row in rows), np.int32, int(offsets[-1]))
-        return cls(Identifiers.of(list(histories)), offsets, rows)
+        np.cumsum([rows.size for rows in known], out=offsets[1:])
+        rows = np.concatenate([NOBODY, *known])
+        return cls(Identifiers.of(list(histories)), offsets, rows, snapshot.identifiers)
+
+    def renumbered(self, snapshot: Snapshot) -> Visitors:
+        """Return the same users with the rows that their items have in ``snapshot``.
+
+        Items that it lacks are left out.
+        """
+        found = snapshot.identifiers.find(self.items.take(self.rows), snapshot.alive)
+        before = np.concatenate([[0], np.cumsum(found >= 0)])
+        offsets = before[self.offsets].astype(np.int64)
+        return Visitors(self.ids, offsets, found[found >= 0], snapshot.identifiers)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -90,8 +100,8 @@ class Visitors:
         if place is None:
             return Visitor(NOBODY, NOBODY, stranger)
         touched = self.rows[self.offsets[place] : self.offsets[place + 1]]
-        if snapshot.sequence:  # an item that was replaced since has another row now
-            touched, _ = snapshot.rows_of(snapshot.ids(touched))
+        if snapshot.identifiers is not self.items:  # rows may have other numbers now
+            touched, _ = snapshot.rows_of(self.items.take(touched))
         return Visitor(touched[-limit:], touched)
 
     def write(self, writer: BundleWriter) -> None:
@@ -104,8 +114,8 @@ class Visitors:
         writer.add_array("visitors/rows", "array", self.rows)
 
     @classmethod
-    def read(cls, bundle: Bundle, rows: int) -> Visitors:
-        """Map the users of a bundle whose catalogue has ``rows`` rows.
+    def read(cls, bundle: Bundle, snapshot: Snapshot) -> Visitors:
+        """Map the users of a bundle whose catalogue is ``snapshot``.
 
         Raises
         ------
@@ -117,8 +127,9 @@ class Visitors:
             bundle.array("visitors/id_hashes"),
             bundle.array("visitors/id_order"),
         )
-        visitors = cls(ids, bundle.array("visitors/offsets"), bundle.array("visitors/rows"))
-        visitors._check(rows)
+        offsets, rows = bundle.array("visitors/offsets"), bundle.array("visitors/rows")
+        visitors = cls(ids, offsets, rows, snapshot.identifiers)
+        visitors._check(snapshot.rows)
         return visitors
 
     def _check(self, rows: int) -> None:

@@ -32,7 +32,7 @@ from edgerec.importers.importer import import_model
 from edgerec.recipe.data import ShopData, read_shop_data
 from edgerec.recipe.recipe import Recipe
 from edgerec.retrieval.retriever import Retriever
-from edgerec.retrieval.strategy import Strategy, Target
+from edgerec.retrieval.strategy import Target
 from edgerec.values.examples import Examples
 from edgerec.values.metric import MetricName
 from edgerec.values.model import Model
@@ -172,14 +172,13 @@ class _Build:
         sessions = {name: self._open(*one) for name, one in models.items()}
         vectors = encode_items(sessions["item_tower"], self._recipe.features, data.items)
         catalog = Catalog(data.items, vectors)
-        rows = {identifier: row for row, identifier in enumerate(data.items.ids)}
         return Serving(
             version=which,
             catalog=catalog,
-            retriever=_exact(catalog),
+            retriever=Retriever.exact(catalog, "the originals are compared with exact retrieval"),
             spec=self._recipe.features,
             vocabulary=data.vocabulary,
-            visitors=Visitors.of(data.histories, rows),
+            visitors=Visitors.of(data.histories, catalog.snapshot()),
             settings=self._recipe.settings,
             sessions=sessions,
         )
@@ -228,7 +227,9 @@ class _Build:
         queries = np.stack([one.vector for one in asked])
         target = Target(k=self._recipe.settings.candidates, recall=self._recipe.recall)
         retriever = Retriever.build(serving.catalog, target, queries=queries, seed=self._seed)
-        return replace(serving, retriever=retriever)
+        catalog = retriever.catalog  # lists want the rows in their order
+        visitors = serving.visitors.renumbered(catalog.snapshot())
+        return replace(serving, catalog=catalog, retriever=retriever, visitors=visitors)
 
     def _end_to_end(self, serving: Serving, judged: Sequence[Arrival]) -> NDArray[np.float64]:
         """The metric of each visit, asked as a shopper would."""
@@ -262,12 +263,6 @@ class _Build:
 def _originals(models: Mapping[str, Model]) -> dict[str, tuple[Variant, Model]]:
     """The models as they came, on the first backend."""
     return {name: (Space().full_width(1)[0], model) for name, model in models.items()}
-
-
-def _exact(catalog: Catalog) -> Retriever:
-    now = catalog.snapshot()
-    reason = "the originals are compared with exact retrieval"
-    return Retriever(catalog, Strategy("exact", now.rows, now.dim, Target(), reason))
 
 
 def _examples(task: Evaluation, calibration: Sequence[Arrays], model: Model) -> Examples:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from edgerec.kernels.scan import scan_int8, scan_int8_many
 from edgerec.machine.pool import parts, side_by_side
 from edgerec.retrieval.index import (
     Hits,
+    Kind,
     Queries,
     Query,
     check_eligible,
@@ -30,6 +31,7 @@ from edgerec.retrieval.rescoring import (
     Scored,
     Segments,
     best_of,
+    bytes_of_codes,
     coded,
     rescored,
     rows_of_segments,
@@ -57,7 +59,7 @@ class ExactIndex:
     segments: Segments
     metric: Metric = "inner"
     threads: int = 1
-    kind: ClassVar[str] = "exact"
+    kind: ClassVar[Kind] = "exact"
 
     @property
     def rows(self) -> int:
@@ -68,6 +70,20 @@ class ExactIndex:
     def dim(self) -> int:
         """Length of a vector."""
         return int(self.segments[0].codes.shape[1])
+
+    @property
+    def indexed(self) -> tuple[int, int]:
+        """No rows, since it needs nothing made, and the length of a vector."""
+        return 0, self.dim
+
+    @property
+    def hot_bytes(self) -> int:
+        """Bytes of the codes."""
+        return bytes_of_codes(self.segments)
+
+    def over(self, segments: Segments, threads: int = 1) -> ExactIndex:
+        """Return this index over the segments of another snapshot."""
+        return replace(self, segments=segments, threads=threads)
 
     def search(self, query: Query, k: int, *, eligible: Eligible | None = None) -> Hits:
         """Return the best rows; see :class:`edgerec.retrieval.index.Index`."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgerec.catalog.bitmaps import Eligible, size_bytes
-from edgerec.catalog.vectors import LARGEST
+from edgerec.catalog.vectors import LARGEST, Segment
 from edgerec.errors import ShapeError, ValueRangeError
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "MAX_K",
     "Hits",
     "Index",
+    "Kind",
     "Queries",
     "Query",
     "check_eligible",
@@ -28,6 +29,7 @@ __all__ = [
 
 MAX_K = 10_000
 MAX_FOUND = 30_000  # as many rows as one call of a kernel finds: a shortlist for MAX_K
+Kind = Literal["exact", "sketch", "lists"]
 Query = NDArray[np.float32]
 Queries = NDArray[np.float32]
 
@@ -57,8 +59,22 @@ class Index(Protocol):
     """Searches the rows of one snapshot; safe to use from any number of threads."""
 
     @property
-    def kind(self) -> str:
-        """Name of the method, such as ``exact``."""
+    def kind(self) -> Kind:
+        """Name of the method."""
+
+    @property
+    def indexed(self) -> tuple[int, int]:
+        """Rows that it was made for, the first ones of a catalogue, and the length of a vector."""
+
+    @property
+    def hot_bytes(self) -> int:
+        """Bytes that searches read, all but the original vectors of the last few rows."""
+
+    def over(self, segments: tuple[Segment, ...], threads: int = 1) -> Index:
+        """Return this index over the segments of another snapshot of the same generation.
+
+        ``threads`` may share one call, as far as the process's budget allows.
+        """
 
     def search(self, query: Query, k: int, *, eligible: Eligible | None = None) -> Hits:
         """Return the best rows.

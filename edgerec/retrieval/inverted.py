@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,27 @@ class Lists:
     def rows(self) -> int:
         """Number of rows."""
         return self.factors.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the sketches, and of the clusters as they are searched."""
+        coarse, fine = self.clusters.coarse, self.clusters.fine
+        arrays: list[NDArray[Any]] = [
+            self.bits,
+            self.factors,
+            self.offsets,
+            self.spreads,
+            self.group_spreads,
+        ]
+        for centroids in (coarse, fine):
+            arrays += [centroids.codes, centroids.scales, centroids.halves]
+        return sum(array.nbytes for array in arrays)
+
+    @property
+    def residual(self) -> float:
+        """Mean square of what a row differs from its centroid, over all dimensions."""
+        squares = np.square(self.spreads, dtype=np.float64) * self.clusters.dim
+        return float(squares @ self.sizes / self.rows)
 
     @cached_property
     def ranges(self) -> NDArray[np.int64]:

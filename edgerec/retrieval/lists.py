@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -20,6 +20,7 @@ from edgerec.retrieval.exact import ExactIndex, scanned, scanned_many
 from edgerec.retrieval.index import (
     MAX_FOUND,
     Hits,
+    Kind,
     Queries,
     Query,
     check_eligible,
@@ -34,6 +35,7 @@ from edgerec.retrieval.rescoring import (
     Rows,
     Segments,
     after,
+    bytes_of_codes,
     coded,
     decided,
     rows_of_segments,
@@ -111,7 +113,7 @@ class ListIndex:
     probing: Probing
     placed: Placed | None = None
     threads: int = 1
-    kind: ClassVar[str] = "lists"
+    kind: ClassVar[Kind] = "lists"
 
     @property
     def rows(self) -> int:
@@ -122,6 +124,20 @@ class ListIndex:
     def lists(self) -> Lists:
         """The lists."""
         return self.router.lists
+
+    @property
+    def indexed(self) -> tuple[int, int]:
+        """Rows that it was made for, and the length of a vector."""
+        return self.lists.rows, self.lists.rotation.dim
+
+    @property
+    def hot_bytes(self) -> int:
+        """Bytes of the lists with their sketches, and of the codes."""
+        return self.lists.nbytes + bytes_of_codes(self.segments)
+
+    def over(self, segments: Segments, threads: int = 1) -> ListIndex:
+        """Return this index over the segments of another snapshot of the same generation."""
+        return replace(self, segments=segments, threads=threads)
 
     def search(self, query: Query, k: int, *, eligible: Eligible | None = None) -> Hits:
         """Return the best rows; see :class:`edgerec.retrieval.index.Index`."""
@@ -157,7 +173,7 @@ class ListIndex:
         probing = self.probing.reaching(k)
         numbers, products = self._routed(query, codes, probing, self._bitmap(eligible))
         found = self._of_lists(query, codes, numbers, products, k, eligible)
-        if len(self.segments) == 1:
+        if self.rows == self.lists.rows:
             return found
         later = [self._placed_rows(numbers, eligible)]
         newest = after(self.segments, self._placed_until)
@@ -225,7 +241,7 @@ class ListIndex:
         probing, bitmap = self.probing.reaching(k), self._bitmap(eligible)
         lookups, alone = self._lookups(queries, probing, bitmap)
         found = self._looked_up(queries, lookups, k, bitmap)
-        if len(self.segments) > 1:
+        if self.rows > self.lists.rows:
             found = self._with_later(queries, lookups, found, k, eligible)
         enough = min(shortlist_size(k), self.rows)
         return [

@@ -24,6 +24,7 @@ __all__ = [
     "Segments",
     "after",
     "best_of",
+    "bytes_of_codes",
     "coded",
     "decided",
     "rescored",
@@ -54,6 +55,14 @@ def rows_of_segments(segments: Segments) -> int:
     """Return the number of rows of all segments."""
     last = segments[-1]
     return last.first_row + last.rows - segments[0].first_row
+
+
+def bytes_of_codes(segments: Segments) -> int:
+    """Return the bytes of the codes of all rows, with their scales and offsets."""
+    return sum(
+        s.codes.nbytes + s.scales.nbytes + (0 if s.offsets is None else s.offsets.nbytes)
+        for s in segments
+    )
 
 
 def after(segments: Segments, row: int) -> Segments:

@@ -1,8 +1,10 @@
-"""Retrieval of a bundle: the strategy, its index, and the search that follows them."""
+"""Retrieval in a catalogue that changes: the strategy, its index, and its upkeep."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +12,27 @@ from numpy.typing import NDArray
 from edgerec.bundle.reader import Bundle
 from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog.bitmaps import Eligible
-from edgerec.catalog.catalog import Catalog
+from edgerec.catalog.catalog import MAX_CHANGES, Catalog
+from edgerec.catalog.compaction import Compaction
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.errors import BundleCorruptError, ShapeError
+from edgerec.machine.fork import PerProcess
+from edgerec.retrieval.choosing import choose
+from edgerec.retrieval.drift import Drift, drift
 from edgerec.retrieval.exact import ExactIndex
-from edgerec.retrieval.faiss import FaissIndex, FaissLists
-from edgerec.retrieval.faiss_lists import Lists
 from edgerec.retrieval.index import Hits, Index
-from edgerec.retrieval.strategy import Strategy, Target, choose
+from edgerec.retrieval.inverted import Placed
+from edgerec.retrieval.listing import Listing
+from edgerec.retrieval.lists import ListIndex
+from edgerec.retrieval.parts import read_index, write_index
+from edgerec.retrieval.rescoring import after
+from edgerec.retrieval.sketch import Sketches, SketchIndex
+from edgerec.retrieval.strategy import ListSettings, Strategy, Target
 
 __all__ = ["Retriever"]
 
 SECTION = "retrieval"
-PARTS = ("centroids", "offsets", "rows", "codes", "ranges")
+PLACED_TOGETHER = 512  # rows; until there are so many they are scanned one by one
 
 
 class Retriever:
@@ -32,32 +42,32 @@ class Retriever:
     ----------
     catalog : Catalog
     strategy : Strategy
-    index : FaissLists, optional
-        What the strategy chose; None for the exact scan.
+    index : Index
+        What the strategy chose, over the newest snapshot.
+    threads : int >= 1
+        Threads that may share one search, as far as the process's budget allows.
 
     Raises
     ------
     ShapeError
-        The index is of another catalogue.
+        The index is not of the strategy's kind, or of another catalogue.
     """
 
     def __init__(
-        self, catalog: Catalog, strategy: Strategy, index: FaissLists | None = None
+        self, catalog: Catalog, strategy: Strategy, index: Index, *, threads: int = 1
     ) -> None:
         self.catalog = catalog
         self.strategy = strategy
-        self.index = index
+        self.threads = threads
+        self._kept: dict[int, _Kept] = {}  # by generation; replaced, never changed
+        self._lock = PerProcess(threading.Lock)
         now = catalog.snapshot()
-        self._generation = now.generation  # after a compaction other rows carry the numbers
-        if index is not None and (index.lists.dim != now.dim or index.rows > now.rows):
-            raise ShapeError(
-                f"an index of {index.rows} rows and {index.lists.dim} dimensions does not belong "
-                f"to a catalogue of {now.rows} rows and {now.dim} dimensions"
-            )
-        if (strategy.kind == "ivf") != (index is not None):
-            raise ShapeError(
-                f"strategy {strategy.kind!r} wants {'an' if index is None else 'no'} index"
-            )
+        _check(index, strategy, now)
+        settings = strategy.settings
+        residual = settings.residual if isinstance(settings, ListSettings) else 0.0
+        self._keep(now, _Kept(index.over(now.segments), residual))
+        catalog.watch(self._place)
+        self._place(now)
 
     @classmethod
     def build(
@@ -67,17 +77,26 @@ class Retriever:
         *,
         queries: NDArray[np.float32] | None = None,
         seed: int = 0,
+        threads: int = 1,
         progress: Callable[[str], None] | None = None,
     ) -> Retriever:
-        """Measure, choose and train; see :func:`edgerec.retrieval.strategy.choose`."""
-        strategy, index = choose(
-            catalog.snapshot(),
-            target or Target(),
-            queries=queries,
-            seed=seed,
-            progress=progress,
-        )
-        return cls(catalog, strategy, index)
+        """Measure, choose and make an index; see :func:`edgerec.retrieval.choosing.choose`.
+
+        Lists want the rows in their order: the retriever's ``catalog`` is another one then, of the
+        same items.
+        """
+        snapshot = catalog.snapshot()
+        choice = choose(snapshot, target or Target(), queries=queries, seed=seed, progress=progress)
+        if choice.snapshot is not snapshot:
+            catalog = Catalog.at(choice.snapshot)
+        return cls(catalog, choice.strategy, choice.index, threads=threads)
+
+    @classmethod
+    def exact(cls, catalog: Catalog, reason: str, *, threads: int = 1) -> Retriever:
+        """Return a retriever that scans, for a ``reason`` that nobody needs to measure."""
+        now = catalog.snapshot()
+        strategy = Strategy("exact", now.rows, now.dim, Target(), reason)
+        return cls(catalog, strategy, ExactIndex(now.segments, now.metric), threads=threads)
 
     def search(
         self,
@@ -111,26 +130,76 @@ class Retriever:
         eligible = snapshot.eligible() if eligible is None else eligible
         return self.index_for(snapshot, eligible).search(query, k, eligible=eligible)
 
+    def search_many(
+        self,
+        snapshot: Snapshot,
+        queries: NDArray[np.float32],
+        k: int,
+        *,
+        eligible: Eligible | None = None,
+    ) -> list[Hits]:
+        """Return what :meth:`search` returns for each of ``queries``, (n, dim) float32."""
+        eligible = snapshot.eligible() if eligible is None else eligible
+        return self.index_for(snapshot, eligible).search_many(queries, k, eligible=eligible)
+
     def index_for(self, snapshot: Snapshot, eligible: Eligible) -> Index:
-        """Return the index that answers a query with this filter."""
-        exact = ExactIndex(snapshot.segments, snapshot.metric)
-        if self.index is None or snapshot.generation != self._generation:
-            return exact
-        if self.index.rows > exact.rows:  # a snapshot from before the build
-            return exact
-        if eligible.selectivity < self.strategy.exact_below:
-            return exact
-        return FaissIndex(self.index, snapshot.segments, self.strategy.probes)
+        """Return the index that answers a query with this filter.
+
+        The exact scan answers where the filter leaves few rows, and snapshots that are older than
+        the index or than the last two compactions.
+        """
+        kept = self._kept.get(snapshot.generation)
+        if (
+            kept is None
+            or eligible.count < self.strategy.exact_below * snapshot.live
+            or kept.index.indexed[0] > snapshot.rows
+        ):
+            return ExactIndex(snapshot.segments, snapshot.metric, self.threads)
+        return kept.index.over(snapshot.segments, self.threads)
+
+    def compaction(self, *, retrain: bool = False, max_changes: int = MAX_CHANGES) -> Compaction:
+        """Return a compaction of the catalogue that renews the index too: run it or start it.
+
+        Parameters
+        ----------
+        retrain : bool
+            Train the lists anew, as :meth:`drift` may advise. How far a search goes stays as it
+            was measured.
+        max_changes : int
+            How many items may be changed meanwhile.
+        """
+        kept = self._kept[self.catalog.snapshot().generation]
+        listing = None
+        if isinstance(kept.index, ListIndex):
+            listing = Listing(None if retrain else kept.index.lists.clusters)
+
+        def prepare(fresh: Snapshot) -> None:
+            self._keep(fresh, _renewed(kept, fresh, listing, retrain=retrain))
+
+        order = None if listing is None else listing.order
+        return Compaction(self.catalog, order=order, prepare=prepare, max_changes=max_changes)
+
+    def drift(self) -> Drift | None:
+        """Measure how far later rows stray from the lists; None where there are no lists."""
+        snapshot = self.catalog.snapshot()
+        kept = self._kept.get(snapshot.generation)
+        if kept is None or not isinstance(kept.index, ListIndex):
+            return None
+        lists = kept.index.lists
+        placed = kept.index.placed or Placed.nothing(lists)
+        return drift(lists, placed, snapshot, kept.residual)
 
     def write(self, writer: BundleWriter) -> None:
-        """Add the strategy and the index to a bundle that has the catalogue too."""
-        writer.set(SECTION, self.strategy.to_dict())
-        if self.index is not None:
-            for part in PARTS:
-                writer.add_array(f"{SECTION}/{part}", "index", getattr(self.index.lists, part))
+        """Add the strategy and the index to a bundle that has the catalogue's newest version."""
+        kept, strategy = self._kept[self.catalog.snapshot().generation], self.strategy
+        if isinstance(strategy.settings, ListSettings):
+            settings = replace(strategy.settings, residual=kept.residual)
+            strategy = replace(strategy, settings=settings)
+        more = write_index(kept.index, writer)
+        writer.set(SECTION, {**strategy.to_dict(), "index": more})
 
     @classmethod
-    def read(cls, bundle: Bundle, catalog: Catalog) -> Retriever:
+    def read(cls, bundle: Bundle, catalog: Catalog, *, threads: int = 1) -> Retriever:
         """Open what :meth:`write` wrote, for the catalogue of the same bundle.
 
         Raises
@@ -138,12 +207,64 @@ class Retriever:
         BundleCorruptError
             The strategy and the index do not fit together or to the catalogue.
         """
-        strategy = Strategy.from_dict(bundle.section(SECTION))
-        index = None
-        if strategy.kind == "ivf":
-            arrays = {part: bundle.array(f"{SECTION}/{part}") for part in PARTS}
-            index = FaissLists(Lists(**arrays))
+        section = dict(bundle.section(SECTION))
+        more = section.pop("index", {})
+        strategy = Strategy.from_dict(section)
+        index = read_index(bundle, strategy, more, catalog.snapshot())
         try:
-            return cls(catalog, strategy, index)
+            return cls(catalog, strategy, index, threads=threads)
         except ShapeError as error:
             raise BundleCorruptError(f"{SECTION}: {error}") from error
+
+    def _place(self, snapshot: Snapshot) -> None:
+        """Place rows that came later, when there are enough of them; called by who writes."""
+        kept = self._kept.get(snapshot.generation)
+        if kept is None or not isinstance(kept.index, ListIndex):
+            return
+        index = kept.index
+        placed = index.placed or Placed.nothing(index.lists)
+        if snapshot.rows - placed.stop_row < PLACED_TOGETHER:
+            return
+        for segment in after(snapshot.segments, placed.stop_row):
+            placed = placed.extended(index.lists, segment)
+        self._keep(snapshot, replace(kept, index=replace(index, placed=placed)))
+
+    def _keep(self, snapshot: Snapshot, kept: _Kept) -> None:
+        """Answer from an index in the generation of ``snapshot``; forget all but the last two."""
+        with self._lock.get():
+            known = {**self._kept, snapshot.generation: kept}
+            self._kept = {generation: known[generation] for generation in sorted(known)[-2:]}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """The index of one generation."""
+
+    index: Index
+    residual: float = 0.0
+    """See :class:`edgerec.retrieval.strategy.ListSettings`."""
+
+
+def _renewed(kept: _Kept, fresh: Snapshot, listing: Listing | None, *, retrain: bool) -> _Kept:
+    """Return the index of a compacted snapshot, like the one of the snapshot before."""
+    index, segments = kept.index, fresh.segments
+    if isinstance(index, ListIndex):
+        assert listing is not None, "lists are compacted in their order"
+        lists = listing.lists(fresh)
+        router = replace(index.router, lists=lists)
+        residual = lists.residual if retrain else kept.residual
+        return _Kept(ListIndex(router, segments, index.probing), residual)
+    if isinstance(index, SketchIndex):
+        return _Kept(replace(index, sketches=Sketches.of(segments[0]), segments=segments))
+    return _Kept(index.over(segments))
+
+
+def _check(index: Index, strategy: Strategy, snapshot: Snapshot) -> None:
+    if index.kind != strategy.kind:
+        raise ShapeError(f"strategy {strategy.kind!r} wants another index than {index.kind!r}")
+    rows, dim = index.indexed
+    if dim != snapshot.dim or rows > snapshot.rows:
+        raise ShapeError(
+            f"an index of {rows} rows and {dim} dimensions does not belong to a catalogue of "
+            f"{snapshot.rows} rows and {snapshot.dim} dimensions"
+        )

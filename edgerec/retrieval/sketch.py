@@ -11,7 +11,7 @@ for Approximate Nearest Neighbor Search", SIGMOD 2024.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -26,6 +26,7 @@ from edgerec.machine.pool import parts, side_by_side
 from edgerec.retrieval.exact import ExactIndex, scanned, scanned_many, shares
 from edgerec.retrieval.index import (
     Hits,
+    Kind,
     Queries,
     Query,
     check_eligible,
@@ -39,6 +40,7 @@ from edgerec.retrieval.rescoring import (
     Segments,
     after,
     best_of,
+    bytes_of_codes,
     coded,
     decided,
     rows_of_segments,
@@ -124,12 +126,27 @@ class SketchIndex:
     shortlist: int
     metric: Metric = "inner"
     threads: int = 1
-    kind: ClassVar[str] = "sketch"
+    kind: ClassVar[Kind] = "sketch"
 
     @property
     def rows(self) -> int:
         """Number of rows."""
         return rows_of_segments(self.segments)
+
+    @property
+    def indexed(self) -> tuple[int, int]:
+        """Rows that it was made for, and the length of a vector."""
+        return self.sketches.rows, self.sketches.rotation.dim
+
+    @property
+    def hot_bytes(self) -> int:
+        """Bytes of the sketches and of the codes."""
+        sketches = self.sketches
+        return sketches.bits.nbytes + sketches.factors.nbytes + bytes_of_codes(self.segments)
+
+    def over(self, segments: Segments, threads: int = 1) -> SketchIndex:
+        """Return this index over the segments of another snapshot of the same generation."""
+        return replace(self, segments=segments, threads=threads)
 
     def search(self, query: Query, k: int, *, eligible: Eligible | None = None) -> Hits:
         """Return the best rows; see :class:`edgerec.retrieval.index.Index`."""

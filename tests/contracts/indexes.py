@@ -6,7 +6,7 @@ first of them alone, so that the others are rows that came later.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,6 +20,7 @@ from edgerec.catalog.bitmaps import Eligible, count, pack
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
 from edgerec.catalog.snapshot import Snapshot
+from edgerec.catalog.vectors import Metric
 from edgerec.errors import InvalidInput, ShapeError, ValueRangeError
 from edgerec.retrieval.index import Hits, Index
 from tests.oracles import retrieval as oracle
@@ -45,11 +46,19 @@ DIM = 20  # no multiple of a vector register
 Make = Callable[[Snapshot], Index]
 
 
-def snapshot_of(first: NDArray[Any], later: NDArray[Any] | None = None) -> Snapshot:
+def snapshot_of(
+    first: NDArray[Any],
+    later: NDArray[Any] | None = None,
+    *,
+    delete: Iterable[str] = (),
+    metric: Metric = "inner",
+) -> Snapshot:
     """A catalogue without attributes, ``later`` upserted."""
-    catalog = Catalog(Items(tuple(f"a{i}" for i in range(len(first))), {}, ()), first)
+    items = Items(tuple(f"a{i}" for i in range(len(first))), {}, ())
+    catalog = Catalog(items, first, metric=metric)
     if later is not None and len(later):
         catalog.upsert(Items(tuple(f"b{i}" for i in range(len(later))), {}, ()), later)
+    catalog.delete(delete)
     return catalog.snapshot()
 
 

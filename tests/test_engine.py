@@ -318,6 +318,23 @@ def test_after_close_every_call_says_so(small_bundle: Path) -> None:
             call()
 
 
+def test_a_compaction_changes_no_answer(engine: edgerec.Engine) -> None:
+    engine.upsert([NEW])
+    engine.delete(["sku-2", "sku-5"])
+    history = engine.history("u1")
+    asked = [{"user": "u1"}, {"history": ["sku-1", "new-1"]}, {}]
+    before = [engine.recommend(**one, k=10) for one in asked]
+    engine.compact()
+    after = [engine.recommend(**one, k=10) for one in asked]
+    assert [r.ids for r in after] == [r.ids for r in before]
+    assert engine.history("u1") == history
+    assert engine.items(["new-1"])[0]["title"] == NEW["title"]
+    assert engine.items(["sku-2"]) == []
+    engine.upsert([NEW | {"id": "new-2"}])
+    assert "new-2" in engine.similar("new-1", k=3).ids
+    assert engine.info()["upkeep"]["generation"] >= 1
+
+
 def test_info_tells_what_is_open(engine: edgerec.Engine) -> None:
     info = engine.info()
     assert info["items"] == 300

@@ -127,6 +127,11 @@ class Compaction:
         """Whether it was started and has not ended."""
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What :meth:`wait` would raise; None while it runs, and where it went well."""
+        return self._result if isinstance(self._result, BaseException) else None
+
     def wait(self) -> Snapshot:
         """Wait for the end, and return or raise what :meth:`run` would."""
         if self._thread is None:

@@ -24,7 +24,7 @@ def upsert(serving: Serving, records: Sequence[Mapping[str, Any]]) -> Change:
         raise InvalidInput(f"upsert takes a list of records, got {type(given).__name__}")
     items = new_items(serving, serving.catalog.snapshot(), records)
     vectors = encode_items(serving.sessions["item_tower"], serving.spec, items)
-    return Change(serving.catalog.upsert(items, vectors))
+    return _done(serving, Change(serving.catalog.upsert(items, vectors)))
 
 
 def update(serving: Serving, item: str, attributes: Mapping[str, Any]) -> Change:
@@ -51,7 +51,14 @@ def update_many(serving: Serving, ids: Sequence[str], columns: Mapping[str, Any]
 def delete(serving: Serving, ids: Sequence[str]) -> Change:
     """See :meth:`edgerec.engine.engine.Engine.delete`."""
     _check_ids("delete", ids)
-    return Change(*serving.catalog.delete(ids))
+    return _done(serving, Change(*serving.catalog.delete(ids)))
+
+
+def _done(serving: Serving, change: Change) -> Change:
+    """Return a change that left dead or later rows behind, once the catalogue is cared for."""
+    if serving.upkeep is not None:
+        serving.upkeep.check()
+    return change
 
 
 def _check_ids(verb: str, ids: object) -> None:

@@ -27,6 +27,7 @@ from edgerec.features.spec import FeatureSpec
 from edgerec.features.text import Vocabulary
 from edgerec.machine.threads import thread_budget
 from edgerec.retrieval.retriever import Retriever
+from edgerec.retrieval.upkeep import Upkeep
 from edgerec.values.results import Change, Results
 from edgerec.values.where import Where
 
@@ -36,7 +37,7 @@ UNREADABLE = (InvalidInput, LookupError, TypeError, ValueError, AttributeError)
 """What reading a manifest raises whose hashes are right and whose contents are not."""
 
 
-def open(path: str | Path, *, threads: int | None = None) -> Engine:
+def open(path: str | Path, *, threads: int | None = None, upkeep: bool = True) -> Engine:
     """Open a bundle.
 
     Every hash is checked before any engine sees a byte. Sessions are built when they are first
@@ -49,6 +50,9 @@ def open(path: str | Path, *, threads: int | None = None) -> Engine:
     threads : int >= 1, optional
         The process's thread budget, if it has none yet; without it, the cores that the process
         may use.
+    upkeep : bool
+        Compact the catalogue in the background when changes have worn it; see
+        :meth:`Engine.compact`.
 
     Raises
     ------
@@ -57,7 +61,7 @@ def open(path: str | Path, *, threads: int | None = None) -> Engine:
     """
     bundle = open_bundle(path)
     try:
-        return _engine(bundle, thread_budget(threads).threads)
+        return _engine(bundle, thread_budget(threads).threads, upkeep=upkeep)
     except BundleError:
         raise
     except UNREADABLE as error:
@@ -66,7 +70,7 @@ def open(path: str | Path, *, threads: int | None = None) -> Engine:
         ) from error
 
 
-def _engine(bundle: Bundle, threads: int) -> Engine:
+def _engine(bundle: Bundle, threads: int, *, upkeep: bool) -> Engine:
     models = read_models(bundle)
     sessions = {
         name: open_session(bundle, model, threads=threads) for name, model in models.items()
@@ -74,16 +78,18 @@ def _engine(bundle: Bundle, threads: int) -> Engine:
     shop = bundle.section("kind") == "shop"
     if not shop and len(sessions) != 1:
         raise BundleCorruptError(f"{bundle.path} is of one model, and holds {len(sessions)}")
-    serving = _serving(bundle, sessions) if shop else None
+    serving = _serving(bundle, sessions, threads) if shop else None
+    if serving is not None and upkeep:
+        serving = replace(serving, upkeep=Upkeep(serving.retriever))
     return Engine(bundle, models, sessions, serving, threads=threads)
 
 
-def _serving(bundle: Bundle, sessions: Mapping[str, Session]) -> Serving:
+def _serving(bundle: Bundle, sessions: Mapping[str, Session], threads: int) -> Serving:
     catalog = Catalog.read(bundle)
     return Serving(
         version=bundle.version,
         catalog=catalog,
-        retriever=Retriever.read(bundle, catalog),
+        retriever=Retriever.read(bundle, catalog, threads=threads),
         spec=FeatureSpec.from_dict(bundle.section("features")),
         vocabulary=Vocabulary.from_bytes(bundle.read("features/words.txt")),
         visitors=Visitors.read(bundle, catalog.snapshot()),
@@ -347,6 +353,22 @@ class Engine:
         """Remove items; ids that are not there are counted in ``unknown``."""
         return changes.delete(self._serving("delete"), ids)
 
+    def compact(self) -> None:
+        """Renumber the items without the rows that changes left behind, and renew the index.
+
+        Searches and changes go on meanwhile; this call waits. An engine that was opened with
+        ``upkeep`` does it by itself when more than a fifth of the rows are dead or came later.
+
+        Raises
+        ------
+        ValueRangeError
+            No item is left.
+        LimitExceeded
+            More than a million items were changed meanwhile; nothing was compacted.
+        """
+        serving = self._serving("compact")
+        (serving.upkeep or Upkeep(serving.retriever)).compact()
+
     def items(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The attributes of known items, in the order of ``ids``."""
         given: object = ids
@@ -377,7 +399,7 @@ class Engine:
             (session,) = self._sessions.values()
             return replay_inputs(self._bundle, session, golden)
         catalog = Catalog.read(self._bundle)
-        retriever = Retriever.read(self._bundle, catalog)
+        retriever = Retriever.read(self._bundle, catalog, threads=self._threads)
         built = replace(self._shop, catalog=catalog, retriever=retriever)
         return replay(lambda request: ask(built, request), golden)
 
@@ -402,6 +424,7 @@ class Engine:
             "sequence": snapshot.sequence if snapshot else 0,
             "users": len(serving.visitors) if serving else 0,
             "strategy": serving.retriever.strategy.to_dict() if serving else None,
+            "upkeep": serving.upkeep.info() if serving and serving.upkeep else None,
             "warnings": [w for model in self._models.values() for w in warnings_for(model)],
         }
 

@@ -22,6 +22,7 @@ from edgerec.features.requests import query_inputs, user_inputs
 from edgerec.features.spec import FeatureSpec
 from edgerec.features.text import Vocabulary
 from edgerec.retrieval.retriever import Retriever
+from edgerec.retrieval.upkeep import Upkeep
 
 __all__ = ["ITEM_BATCH", "MODELS", "Serving", "Settings", "encode_items"]
 
@@ -87,6 +88,8 @@ class Serving:
     settings: Settings
     sessions: Mapping[str, Session]
     pace: Pace = field(default_factory=Pace)
+    upkeep: Upkeep | None = None
+    """Compacts the catalogue when changes have worn it; None to leave that to the caller."""
 
     def __post_init__(self) -> None:
         missing = [name for name in MODELS if name not in self.sessions]

@@ -15,8 +15,8 @@ from edgerec.bundle.reader import open_bundle
 from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
-from edgerec.catalog.vectors import BLOCK_ROWS, METRICS, Metric, Segment
-from edgerec.errors import BundleCorruptError, InvalidInput
+from edgerec.catalog.vectors import BLOCK_ROWS, KEPT, METRICS, Kept, Metric, Segment
+from edgerec.errors import BundleCorruptError, InvalidInput, ValueRangeError
 from edgerec.kernels.quantize import quantize_rows
 from tests.strategies import catalogs
 
@@ -93,6 +93,95 @@ def test_compacting_gives_every_row_what_it_had(
             np.testing.assert_array_equal(
                 whole(now.segments, field), whole(old.segments, field)[wanted]
             )
+
+
+@catalogs.patient
+@given(catalogues(), st.sampled_from(KEPT), st.data())
+def test_what_is_kept_is_what_every_row_gives_back(
+    made: tuple[Catalog, NDArray[np.float32]], kept: Kept, data: st.DataObject
+) -> None:
+    plain, vectors = made
+    metric, first = plain.snapshot().metric, plain.snapshot().segments[0].rows
+    vectors /= max(1.0, np.abs(vectors).max() / 1e4)  # float16 ends at 65,504
+    catalog = Catalog(items_of(first), vectors[:first], metric=metric, originals=kept)
+    catalog.upsert(items_of(len(vectors) - first, "b"), vectors[first:])
+    now = catalog.snapshot()
+    rows = np.array(data.draw(st.permutations(range(now.rows))), np.int32)
+    assert now.vectors.kept == kept
+    if kept != "none":
+        expected = vectors.astype(kept).astype(np.float32)
+        assert {s.vectors.dtype for s in now.segments if s.vectors is not None} == {np.dtype(kept)}
+    else:
+        expected = np.float32(whole(now.segments, "codes") * whole(now.segments, "scales")[:, None])
+        assert all(segment.vectors is None for segment in now.segments)
+        wide = vectors.astype(np.float64)
+        if metric == "cosine":
+            norms = np.sqrt((wide**2).sum(axis=1, keepdims=True))
+            wide /= np.where(norms > 0, norms, 1)
+        halves = whole(now.segments, "scales")[:, None] / 2
+        assert (np.abs(expected - wide) <= halves * (1 + 1e-4) + 1e-42).all()
+    np.testing.assert_array_equal(now.vectors_of(rows), expected[rows])
+    then = catalog.compacted(rows).snapshot()
+    assert then.vectors.kept == kept
+    np.testing.assert_array_equal(then.vectors_of(np.arange(now.rows)), expected[rows])
+    for segment in now.segments:
+        here = expected[segment.first_row : segment.first_row + segment.rows]
+        np.testing.assert_array_equal(segment.take(slice(1, None)), here[1:])
+
+
+@pytest.mark.parametrize("kept", KEPT)
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_bundle_keeps_what_is_kept(kept: Kept, metric: Metric, tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).standard_normal((5, DIM)).astype(np.float32)
+    catalog = Catalog(items_of(3), vectors[:3], metric=metric, originals=kept)
+    catalog.upsert(items_of(2, "b"), vectors[3:])
+    with BundleWriter(tmp_path / "b") as writer:
+        catalog.write(writer)
+    with open_bundle(tmp_path / "b") as bundle:
+        assert bundle.section("catalog")["vectors"] == kept
+        assert ("catalog/vectors" in bundle.names()) is (kept != "none")
+        read = Catalog.read(bundle)
+        rows = np.arange(5)
+        np.testing.assert_array_equal(
+            read.snapshot().vectors_of(rows), catalog.snapshot().vectors_of(rows)
+        )
+        read.upsert(items_of(1, "c"), vectors[:1])  # what is mapped grows too
+        assert read.snapshot().vectors.kept == kept
+        np.testing.assert_array_equal(
+            read.snapshot().vectors_of(np.array([5])), catalog.snapshot().vectors_of(rows[:1])
+        )
+
+
+def test_vectors_that_are_mapped_from_a_file_are_kept_there(tmp_path: Path) -> None:
+    np.save(tmp_path / "vectors.npy", np.ones((3, DIM), np.float16))
+    mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    (segment,) = Catalog(items_of(3), mapped).snapshot().segments
+    assert np.shares_memory(segment.vectors, mapped)
+
+
+def test_a_bundle_that_keeps_something_else_is_refused(tmp_path: Path) -> None:
+    with BundleWriter(tmp_path / "new") as writer:
+        Catalog(items_of(3), np.ones((3, DIM), np.float32)).write(writer)
+    with open_bundle(tmp_path / "new") as new, BundleWriter(tmp_path / "b", base=new) as writer:
+        writer.keep(*new.names())
+        writer.set("catalog", new.section("catalog") | {"vectors": "bfloat16"})
+    with open_bundle(tmp_path / "b") as bundle, pytest.raises(BundleCorruptError, match="bfloat16"):
+        Catalog.read(bundle)
+
+
+@pytest.mark.parametrize("wrong", ["float64", "", "None", 16, False, np.float32])
+def test_originals_are_kept_in_one_of_three_ways(wrong: Any) -> None:
+    with pytest.raises(InvalidInput, match="float32, float16, none"):
+        Catalog(items_of(1), np.ones((1, DIM), np.float32), originals=wrong)
+
+
+def test_an_upsert_must_fit_what_is_kept() -> None:
+    large = np.full((1, DIM), 70_000, np.float32)
+    with pytest.raises(ValueRangeError, match="float16"):
+        Catalog(items_of(1), large, originals="float16")
+    catalog = Catalog(items_of(1), large, originals="none")
+    catalog.upsert(items_of(1, "b"), large)
+    np.testing.assert_allclose(catalog.snapshot().vectors_of(np.array([1])), large, rtol=1e-6)
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import edgerec
 from edgerec.bundle.reader import open_bundle
 from edgerec.errors import EdgerecError, OutputExists, RecipeError
 from edgerec.evaluation.example_files import load_examples
@@ -23,6 +24,7 @@ from edgerec.recipe.tables import Table
 from edgerec.values.plan import Precision
 
 Records = list[dict[str, Any]]
+TOWERS = ("item_tower", "user_tower", "query_tower")
 
 
 def change(recipe: Path, tmp_path: Path, old: str, new: str) -> Path:
@@ -76,6 +78,16 @@ def with_data(
         ("exclude_history = true", "popularity = 1", "popularity wants text"),
         ("[answers]", "[retrieval]\ndepth = 9\n[answers]", r"\[retrieval\]: unknown key depth"),
         ("[answers]", "[retrieval]\nrecall = 0\n[answers]", r"\[retrieval\]: recall is a share"),
+        (
+            "[answers]",
+            '[retrieval]\noriginals = "bfloat16"\n[answers]',
+            r"\[retrieval\]: originals is one of float32, float16, none, got 'bfloat16'",
+        ),
+        (
+            "[answers]",
+            "[retrieval]\noriginals = false\n[answers]",
+            r"\[retrieval\]: originals wants text, got False",
+        ),
         ('name = "small"', 'name = "small"\nretrieval = 5', r"\[retrieval\] is a table, got 5"),
         ('precisions = ["int8"]', 'precisions = ["int9"]', r"\[compile.ranker\]: .*int9"),
         ('precisions = ["int8"]', "precisions = [8]", "precisions wants a list .* text"),
@@ -118,6 +130,7 @@ def test_what_is_left_out_has_a_default(small_shop: Path) -> None:
     assert recipe.spaces["user_tower"].keeps == (1.0, 0.5)
     assert recipe.judged > 1000
     assert recipe.recall == 0.99
+    assert recipe.originals == "float32"
 
 
 def reads_or_names_the_table(read: Callable[[Table], object], value: Any) -> bool:
@@ -146,6 +159,7 @@ def test_any_table_is_read_or_refused_with_a_typed_error(value: Any) -> None:
         lambda table: table.split("text"),
         lambda table: table.integer("a", 3, least=2),
         lambda table: table.share("a", 0.5),
+        lambda table: table.choice("a", ("b", "c"), "c"),
         lambda table: table.listed("a", float, None),
     ]
     for read in reads:
@@ -192,6 +206,23 @@ def test_data_that_cannot_be_used_leaves_nothing_behind(
     with pytest.raises(RecipeError, match=words):
         build(read_recipe(recipe), tmp_path / "x.bundle", examples=tmp_path / "examples")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shop"]
+
+
+def test_a_shop_may_keep_the_codes_of_its_vectors_alone(small_shop: Path, tmp_path: Path) -> None:
+    home, out = tmp_path / "shop", tmp_path / "codes.bundle"
+    shutil.copytree(small_shop.parent, home)
+    recipe = home / small_shop.name
+    text = recipe.read_text().replace("[answers]", '[retrieval]\noriginals = "none"\n[answers]')
+    recipe.write_text(text + "".join(f"[compile.{name}]\nprecisions = []\n" for name in TOWERS))
+    build(read_recipe(recipe), out)
+    with open_bundle(out) as bundle:
+        assert "catalog/vectors" not in bundle.names()
+        assert "catalog/codes" in bundle.names()
+    with edgerec.open(out) as engine:
+        engine.verify()
+        first = engine.items(["sku-0"])[0]
+        engine.upsert([{**first, "id": "twin"}])
+        assert "twin" in engine.similar("sku-0", k=60).ids
 
 
 def test_data_is_read_once_and_divided_by_time(small_shop: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
-from edgerec.catalog.vectors import LARGEST, MAX_DIM, METRICS, Metric
+from edgerec.catalog.vectors import LARGEST, MAX_DIM, METRICS, Kept, Metric
 from edgerec.retrieval.exact import ExactIndex
 from edgerec.retrieval.index import shortlist_size
 from tests.contracts.indexes import DIM, eligible_of, pairs, snapshot_of
@@ -71,6 +71,27 @@ def test_it_finds_the_true_best_by_every_metric(metric: Metric) -> None:
     for query in rng.standard_normal((10, 32)).astype(np.float32):
         hits = index.search(query, 10)
         wide, x = query.astype(np.float64), vectors.astype(np.float64)
+        products, squares = x @ wide, (x * x).sum(axis=1)
+        scores = {
+            "inner": products,
+            "cosine": products / np.sqrt(squares * (wide @ wide)),
+            "l2": 2 * products - squares - wide @ wide,
+        }[metric]
+        assert hits.rows.tolist() == np.argsort(-scores, kind="stable")[:10].tolist()
+        np.testing.assert_allclose(hits.scores, scores[hits.rows], rtol=1e-4)
+
+
+@pytest.mark.parametrize("kept", ["float16", "none"])
+@pytest.mark.parametrize("metric", METRICS)
+def test_scores_are_exact_for_what_is_kept(metric: Metric, kept: Kept) -> None:
+    rng = np.random.default_rng(7)
+    vectors = rng.standard_normal((500, 24)).astype(np.float32)
+    snapshot = snapshot_of(vectors[:450], vectors[450:], metric=metric, kept=kept)
+    index = ExactIndex(snapshot.segments, metric)
+    x = snapshot.vectors_of(np.arange(500)).astype(np.float64)
+    for query in rng.standard_normal((5, 24)).astype(np.float32):
+        hits = index.search(query, 10)
+        wide = query.astype(np.float64)
         products, squares = x @ wide, (x * x).sum(axis=1)
         scores = {
             "inner": products,

@@ -23,7 +23,7 @@ def faiss_index(lists: int, probes: int) -> Callable[[Snapshot], Index]:
     def make(snapshot: Snapshot) -> Index:
         base = snapshot.segments[0]
         count = min(lists, base.rows)
-        trained = FaissLists(train_lists(base.vectors, count))
+        trained = FaissLists(train_lists(base.take(slice(None)), count))
         return FaissIndex(trained, snapshot.segments, min(probes, count))
 
     return make
@@ -41,8 +41,7 @@ def list_index(
 ) -> Callable[[Snapshot], Index]:
     def make(snapshot: Snapshot) -> Index:
         base = snapshot.segments[0]
-        x = np.asarray(base.vectors, np.float32)
-        trained = train_clusters(x, min(clusters, base.rows))
+        trained = train_clusters(base.take(slice(None)), min(clusters, base.rows))
         places = np.sort(trained.assign(base.codes, base.scales))  # rows lie as they came
         lists = Lists.of(trained, places, base)
         placed = Placed.nothing(lists)

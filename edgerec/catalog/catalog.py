@@ -20,9 +20,11 @@ from edgerec.catalog.log import ChangeLog
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.catalog.storage import read_snapshot, write_snapshot
 from edgerec.catalog.vectors import (
+    Kept,
     Metric,
     Segment,
     Vectors,
+    check_kept,
     check_metric,
     check_vectors,
 )
@@ -57,25 +59,37 @@ class Catalog:
     ----------
     items : Items, at least one
     vectors : (n, dim) float32 or float16
-        Kept as the originals that give exact scores; float16 halves their memory.
+        May be mapped from a file; they are not copied where they are kept as they come.
     metric : Metric
         What orders the rows of a search: ``inner`` product, ``cosine`` or ``l2`` distance.
+    originals : {"float32", "float16", "none"}, optional
+        What is kept of the vectors beside their int8 codes, to decide among the best rows and to
+        score them; as they come without it. ``float16`` halves their memory. With ``none`` the
+        codes decide alone: ``vectors_of`` and scores are of what the codes say then.
 
     Raises
     ------
     InvalidInput
-        There is no such metric.
+        There is no such metric, or originals cannot be kept so.
     ValueRangeError
         There are no items, or a vector holds NaN or a number beyond ±1e16.
     ShapeError
         The vectors do not fit the items.
     """
 
-    def __init__(self, items: Items, vectors: NDArray[Any], *, metric: Metric = "inner") -> None:
+    def __init__(
+        self,
+        items: Items,
+        vectors: NDArray[Any],
+        *,
+        metric: Metric = "inner",
+        originals: Kept | None = None,
+    ) -> None:
         if not len(items):
             raise ValueRangeError("a catalogue needs at least one item, got none")
-        metric = check_metric(metric)
-        base = Segment.of(check_vectors(vectors, len(items)), metric=metric)
+        metric, kept = check_metric(metric), None if originals is None else check_kept(originals)
+        checked = check_vectors(vectors, len(items), kept=kept)
+        base = Segment.of(checked, metric=metric, keep=kept != "none")
         columns = {a.name: column_of(a, items.columns[a.name]) for a in items.schema}
         alive = bitmaps.pack(np.ones(len(items), np.bool_))
         self._begin(

@@ -53,7 +53,7 @@ class Upsert:
     @classmethod
     def of(cls, items: Items, vectors: NDArray[Any], now: Snapshot) -> Upsert:
         """Check that a snapshot could have these."""
-        checked = check_vectors(vectors, len(items), dim=now.dim, dtype=now.vectors.dtype)
+        checked = check_vectors(vectors, len(items), dim=now.dim, kept=now.vectors.kept)
         if set(items.schema) != set(now.schema):
             raise InvalidInput(
                 f"items must have the catalogue's attributes {_listed(now.schema)}; "

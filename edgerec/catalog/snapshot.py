@@ -164,7 +164,11 @@ class Snapshot:
         return Items(ids, columns, self.schema)
 
     def vectors_of(self, rows: Rows) -> NDArray[np.float32]:
-        """Return the vectors of ``rows``, (m, dim) float32."""
+        """Return the vectors of ``rows``, (m, dim) float32.
+
+        Where the catalogue keeps no originals they are what the codes say, and with the metric
+        cosine divided by their norms.
+        """
         return self.vectors.take(self._checked(rows))
 
     def eligible(

@@ -15,7 +15,15 @@ from edgerec.catalog.columns import DTYPES, Column
 from edgerec.catalog.identifiers import Identifiers
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.catalog.strings import Strings
-from edgerec.catalog.vectors import MAX_DIM, Segment, Vectors, check_metric
+from edgerec.catalog.vectors import (
+    MAX_DIM,
+    Kept,
+    Originals,
+    Segment,
+    Vectors,
+    check_kept,
+    check_metric,
+)
 from edgerec.catalog.versions import Versioned
 from edgerec.catalog.vocabulary import Vocabulary
 from edgerec.catalog.wordsets import WordSets
@@ -35,10 +43,11 @@ def write_snapshot(snapshot: Snapshot, writer: BundleWriter) -> None:
         "ids/hashes": identifiers.hashes,
         "ids/order": identifiers.order,
         "alive": snapshot.alive,
-        "vectors": _joined([s.vectors for s in segments]),
         "codes": _joined([s.codes for s in segments]),
         "scales": _joined([s.scales for s in segments]),
     }
+    if snapshot.vectors.kept != "none":
+        arrays["vectors"] = _joined([s.vectors for s in segments])
     if snapshot.metric == "l2":
         arrays["offsets"] = _joined([s.offsets for s in segments])
     for name, array in arrays.items():
@@ -51,7 +60,7 @@ def write_snapshot(snapshot: Snapshot, writer: BundleWriter) -> None:
         {
             "rows": snapshot.rows,
             "dim": snapshot.dim,
-            "vectors": str(snapshot.vectors.dtype),
+            "vectors": snapshot.vectors.kept,
             "metric": snapshot.metric,
             "sequence": snapshot.sequence,
             "schema": [{"name": a.name, "kind": a.kind} for a in snapshot.schema],
@@ -72,7 +81,7 @@ def read_snapshot(bundle: Bundle) -> Snapshot:
     section = bundle.section(SECTION)
     try:
         rows, dim, sequence = (int(section[key]) for key in ("rows", "dim", "sequence"))
-        originals = {"float32": np.float32, "float16": np.float16}[section["vectors"]]
+        kept = check_kept(section["vectors"])
         metric = check_metric(section.get("metric", "inner"))  # older bundles say none
         schema = [Attribute(entry["name"], entry["kind"]) for entry in section["schema"]]
     except (KeyError, TypeError, ValueError, InvalidInput) as error:
@@ -86,7 +95,7 @@ def read_snapshot(bundle: Bundle) -> Snapshot:
         raise BundleCorruptError(f"{SECTION}/scales must be finite and positive")
     base = Segment(
         0,
-        _array(bundle, "vectors", originals, (rows, dim)),
+        _read_originals(bundle, kept, (rows, dim)),
         _array(bundle, "codes", np.int8, (rows, dim)),
         scales,
         _read_offsets(bundle, rows) if metric == "l2" else None,
@@ -154,6 +163,12 @@ def _read_sets(bundle: Bundle, name: str, words: Vocabulary) -> WordSets:
     if members.size:
         _check_range(members, len(words), f"{name}/sets")
     return WordSets(words, offsets, members)
+
+
+def _read_originals(bundle: Bundle, kept: Kept, shape: tuple[int, int]) -> Originals | None:
+    if kept == "none":
+        return None
+    return _array(bundle, "vectors", np.float16 if kept == "float16" else np.float32, shape)
 
 
 def _read_offsets(bundle: Bundle, rows: int) -> NDArray[np.float32]:

@@ -8,6 +8,9 @@ cosine   <q, x> / |x|                      that scale divided by |x|; 1 for a ze
 l2       <q, x> - |x|^2 / 2, which orders  the scale of their quantisation, and an offset
          rows as -|q - x| does             -|x|^2 / 2 that is added to the product
 =======  ================================  ==============================================
+
+The originals decide among the rows that the codes put first. They may be kept as float32, as
+float16, or not at all: then a row's vector is what its codes say, and scores are of that.
 """
 
 from __future__ import annotations
@@ -22,10 +25,24 @@ from edgerec.catalog.versions import Tail, tail_like, taken
 from edgerec.errors import InvalidInput, LimitExceeded, ShapeError, ValueRangeError
 from edgerec.kernels.quantize import quantize_rows
 
-__all__ = ["LARGEST", "METRICS", "Metric", "Segment", "Vectors", "check_metric", "check_vectors"]
+__all__ = [
+    "KEPT",
+    "LARGEST",
+    "METRICS",
+    "Kept",
+    "Metric",
+    "Originals",
+    "Segment",
+    "Vectors",
+    "check_kept",
+    "check_metric",
+    "check_vectors",
+]
 
 Metric = Literal["inner", "cosine", "l2"]
 METRICS: tuple[Metric, ...] = ("inner", "cosine", "l2")
+Kept = Literal["float32", "float16", "none"]
+KEPT: tuple[Kept, ...] = ("float32", "float16", "none")
 
 MAX_DIM = 4096
 BLOCK_ROWS = 16_384  # quantised together: a float32 copy of more would only fill memory
@@ -41,8 +58,8 @@ class Segment:
     ----------
     first_row : int
         Row number of ``vectors[0]``.
-    vectors : (n, dim) float32 or float16
-        The originals, C-contiguous.
+    vectors : (n, dim) float32 or float16, or None
+        The originals, C-contiguous, where they are kept.
     codes : (n, dim) int8 in [-127, 127]
     scales : (n,) float32 > 0
         ``codes * scales`` is each vector to within half a scale; with the metric cosine each
@@ -52,7 +69,7 @@ class Segment:
     """
 
     first_row: int
-    vectors: Originals
+    vectors: Originals | None
     codes: NDArray[np.int8]
     scales: NDArray[np.float32]
     offsets: NDArray[np.float32] | None = None
@@ -62,10 +79,32 @@ class Segment:
         """Number of rows."""
         return len(self.scales)
 
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self.codes.shape[1])
+
+    def take(self, rows: NDArray[np.integer[Any]] | slice) -> NDArray[np.float32]:
+        """Return the vectors of some rows of this segment, (m, dim) float32.
+
+        They are the originals, or what the codes say where these are not kept: that is within half
+        a scale of them, and with the metric cosine of the originals divided by their norms.
+        """
+        if self.vectors is not None:
+            return np.asarray(self.vectors[rows], np.float32)
+        return _decoded(self.codes[rows], self.scales[rows])
+
     @classmethod
-    def of(cls, vectors: Originals, first_row: int = 0, *, metric: Metric = "inner") -> Segment:
-        """Quantise ``vectors``, which have passed :func:`check_vectors`."""
-        rows = len(vectors)
+    def of(
+        cls,
+        vectors: Originals,
+        first_row: int = 0,
+        *,
+        metric: Metric = "inner",
+        keep: bool = True,
+    ) -> Segment:
+        """Quantise ``vectors``, which have passed :func:`check_vectors`; ``keep`` them too."""
+        rows, kept = len(vectors), vectors if keep else None
         codes, scales = np.empty(vectors.shape, np.int8), np.empty(rows, np.float32)
         squares = None if metric == "inner" else np.empty(rows, np.float64)
         for start in range(0, rows, BLOCK_ROWS):
@@ -75,11 +114,16 @@ class Segment:
             if squares is not None:
                 squares[block] = _squared_norms(x)
         if squares is None:
-            return cls(first_row, vectors, codes, scales)
+            return cls(first_row, kept, codes, scales)
         if metric == "l2":
-            return cls(first_row, vectors, codes, scales, (squares / -2).astype(np.float32))
+            return cls(first_row, kept, codes, scales, (squares / -2).astype(np.float32))
         norms = np.sqrt(np.where(squares > 0, squares, 1))
-        return cls(first_row, vectors, codes, (scales / norms).astype(np.float32))
+        return cls(first_row, kept, codes, (scales / norms).astype(np.float32))
+
+
+def _decoded(codes: NDArray[np.int8], scales: NDArray[np.float32]) -> NDArray[np.float32]:
+    vectors: NDArray[np.float32] = np.multiply(codes, scales[:, None], dtype=np.float32)
+    return vectors
 
 
 def _squared_norms(x: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -98,7 +142,9 @@ class Vectors:
     metric : Metric
     base : Segment
         Of that metric.
-    originals, codes, scales : Tail
+    originals : Tail, or None
+        Of the rows that came later; None where originals are not kept.
+    codes, scales : Tail
         Of the rows that came later.
     offsets : Tail, or None
         None unless the metric is l2.
@@ -106,7 +152,7 @@ class Vectors:
 
     metric: Metric
     base: Segment
-    originals: Tail
+    originals: Tail | None
     codes: Tail
     scales: Tail
     offsets: Tail | None
@@ -117,66 +163,80 @@ class Vectors:
         return cls(
             metric,
             base,
-            tail_like(base.vectors),
+            _tail(base.vectors),
             tail_like(base.codes),
             tail_like(base.scales),
-            None if base.offsets is None else tail_like(base.offsets),
+            _tail(base.offsets),
         )
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
-        return int(self.base.vectors.shape[1])
+        return self.base.dim
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """What the originals are kept as, float32 or float16."""
-        return self.base.vectors.dtype
+    def kept(self) -> Kept:
+        """What the originals are kept as."""
+        if self.base.vectors is None:
+            return "none"
+        return "float16" if self.base.vectors.dtype == np.float16 else "float32"
 
     def extended(self, vectors: Originals) -> Vectors:
-        """Return a version with the vectors of new rows appended, checked for this dtype."""
-        added = Segment.of(vectors, metric=self.metric)
+        """Return a version with the vectors of new rows appended, checked for what is kept."""
+        keep = self.originals is not None
+        added = Segment.of(vectors, metric=self.metric, keep=keep)
         return Vectors(
             self.metric,
             self.base,
-            self.originals.extended(added.vectors),
+            _extended(self.originals, added.vectors),
             self.codes.extended(added.codes),
             self.scales.extended(added.scales),
-            None if self.offsets is None else self.offsets.extended(_present(added.offsets)),
+            _extended(self.offsets, added.offsets),
         )
 
     def segments(self) -> tuple[Segment, ...]:
         """Return the base and, if anything was added, the rest."""
         if not self.scales.size:
             return (self.base,)
-        offsets = None if self.offsets is None else self.offsets.array
         added = Segment(
-            self.base.rows, self.originals.array, self.codes.array, self.scales.array, offsets
+            self.base.rows,
+            None if self.originals is None else self.originals.array,
+            self.codes.array,
+            self.scales.array,
+            None if self.offsets is None else self.offsets.array,
         )
         return self.base, added
 
     def take(self, rows: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the vectors of ``rows``, (m, dim) float32."""
-        return np.asarray(taken(self.base.vectors, self.originals.array, rows), np.float32)
+        """Return the vectors of ``rows``, (m, dim) float32; see :meth:`Segment.take`."""
+        kept = _taken(self.base.vectors, self.originals, rows)
+        if kept is not None:
+            return np.asarray(kept, np.float32)
+        codes = taken(self.base.codes, self.codes.array, rows)
+        return _decoded(codes, taken(self.base.scales, self.scales.array, rows))
 
     def compacted(self, rows: NDArray[Any]) -> Vectors:
         """Return the first version of another catalogue, of ``rows`` in their order."""
-        offsets = None
-        if self.offsets is not None:
-            offsets = taken(_present(self.base.offsets), self.offsets.array, rows)
         base = Segment(
             0,
-            taken(self.base.vectors, self.originals.array, rows),
+            _taken(self.base.vectors, self.originals, rows),
             taken(self.base.codes, self.codes.array, rows),
             taken(self.base.scales, self.scales.array, rows),
-            offsets,
+            _taken(self.base.offsets, self.offsets, rows),
         )
         return Vectors.of(base, self.metric)
 
 
-def _present(offsets: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    assert offsets is not None, "segments of the metric l2 have offsets"
-    return offsets
+def _tail(array: NDArray[Any] | None) -> Tail | None:
+    return None if array is None else tail_like(array)
+
+
+def _extended(tail: Tail | None, rows: NDArray[Any] | None) -> Tail | None:
+    return None if tail is None or rows is None else tail.extended(rows)
+
+
+def _taken(base: NDArray[Any] | None, tail: Tail | None, rows: NDArray[Any]) -> Any:
+    return None if base is None or tail is None else taken(base, tail.array, rows)
 
 
 def check_metric(metric: object) -> Metric:
@@ -187,10 +247,20 @@ def check_metric(metric: object) -> Metric:
     raise InvalidInput(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
 
 
+def check_kept(originals: object) -> Kept:
+    """Return ``originals`` if they can be kept so; InvalidInput if not."""
+    for known in KEPT:
+        if originals == known:
+            return known
+    raise InvalidInput(f"originals must be one of {', '.join(KEPT)}, got {originals!r}")
+
+
 def check_vectors(
-    vectors: object, rows: int, *, dim: int | None = None, dtype: Any = None
+    vectors: object, rows: int, *, dim: int | None = None, kept: Kept | None = None
 ) -> Originals:
-    """Return ``vectors`` C-contiguous and as ``dtype``, if they are what ``rows`` items need.
+    """Return ``vectors`` C-contiguous and as they are kept, if they are what ``rows`` items need.
+
+    Without ``kept``, and where originals are not kept, they stay of their dtype.
 
     Raises
     ------
@@ -212,12 +282,14 @@ def check_vectors(
     if not 1 <= vectors.shape[1] <= MAX_DIM:
         raise LimitExceeded(f"vectors must have 1 to {MAX_DIM} dimensions, got {vectors.shape[1]}")
     with np.errstate(over="ignore"):  # becomes infinity, which is refused next
-        kept = np.ascontiguousarray(vectors, dtype or vectors.dtype)
-    largest = np.maximum(kept.max(axis=1), -kept.min(axis=1)).astype(np.float32)
+        checked = np.ascontiguousarray(
+            vectors, vectors.dtype if kept in (None, "none") else np.dtype(kept)
+        )
+    largest = np.maximum(checked.max(axis=1), -checked.min(axis=1)).astype(np.float32)
     fits = largest <= LARGEST  # not so for NaN
     if not fits.all():
         raise ValueRangeError(
-            f"vectors[{int(fits.argmin())}] holds NaN or a value beyond {kept.dtype} or "
+            f"vectors[{int(fits.argmin())}] holds NaN or a value beyond {checked.dtype} or "
             f"±{LARGEST:g}"
         )
-    return kept
+    return checked

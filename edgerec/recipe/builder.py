@@ -15,6 +15,7 @@ from edgerec.backends.registry import backend
 from edgerec.backends.session import Session
 from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog.catalog import Catalog
+from edgerec.catalog.vectors import Kept
 from edgerec.compiler.compilation import compile_model
 from edgerec.compiler.search import Compiled, Progress, steps
 from edgerec.compiler.tasks import ask_all, calibration_of, item_batches, spread, tasks_of
@@ -137,7 +138,8 @@ class _Build:
         before = self._serve(data, _originals(originals), "originals")
         compiled = self._compile(data, originals, before, files)
         chosen = {name: (c.plan.chosen.variant, c.model) for name, c in compiled.items()}
-        after = self._retrieving(data, self._serve(data, chosen, "chosen"))
+        kept = self._recipe.originals
+        after = self._retrieving(data, self._serve(data, chosen, "chosen", kept))
         self._say("measuring end to end")
         judged = spread(data.judged, END_TO_END_VISITS)
         values = [self._end_to_end(serving, judged) for serving in (before, after)]
@@ -165,13 +167,17 @@ class _Build:
         return models
 
     def _serve(
-        self, data: ShopData, models: Mapping[str, tuple[Variant, Model]], which: str
+        self,
+        data: ShopData,
+        models: Mapping[str, tuple[Variant, Model]],
+        which: str,
+        kept: Kept = "float32",
     ) -> Serving:
-        """The shop with these models, and exact retrieval."""
+        """The shop with these models, their vectors ``kept`` so, and exact retrieval."""
         self._say(f"encoding {len(data.items):,} items ({which})")
         sessions = {name: self._open(*one) for name, one in models.items()}
         vectors = encode_items(sessions["item_tower"], self._recipe.features, data.items)
-        catalog = Catalog(data.items, vectors)
+        catalog = Catalog(data.items, vectors, originals=kept)
         return Serving(
             version=which,
             catalog=catalog,

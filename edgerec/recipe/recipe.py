@@ -23,6 +23,7 @@
 
     [retrieval]
     recall = 0.99                # of the k best by inner product
+    originals = "float32"        # what is kept of vectors beside int8 codes; "float16" or "none"
 
     [budget]                     # see edgerec.values.budget.Budget
     margin = 0.02
@@ -43,6 +44,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgerec.catalog.vectors import KEPT, Kept
 from edgerec.compiler.variants import PRECISIONS, Space
 from edgerec.engine.serving import MODELS, Settings
 from edgerec.errors import InvalidInput, RecipeError
@@ -71,6 +73,7 @@ class Recipe:
     models: Mapping[str, Path]
     settings: Settings
     recall: float
+    originals: Kept
     budget: Budget
     spaces: Mapping[str, Space]
 
@@ -101,6 +104,7 @@ def _recipe(tables: Mapping[str, Any], home: Path) -> Recipe:
     features = recipe.table("features", required=True)
     models = recipe.table("models", required=True).only(MODELS)
     spaces = recipe.table("compile").only(MODELS)
+    retrieval = recipe.table("retrieval").only(("recall", "originals"))
     return Recipe(
         name=recipe.text("name"),
         items=home / data.text("items"),
@@ -110,7 +114,8 @@ def _recipe(tables: Mapping[str, Any], home: Path) -> Recipe:
         features=_features(features),
         models={name: home / models.text(name) for name in MODELS},
         settings=recipe.table("answers").made(Settings),
-        recall=recipe.table("retrieval").only(("recall",)).share("recall", RECALL, whole=True),
+        recall=retrieval.share("recall", RECALL, whole=True),
+        originals=retrieval.choice("originals", KEPT, "float32"),
         budget=recipe.table("budget").made(Budget),
         spaces={name: _space(spaces.table(name)) for name in MODELS},
     )

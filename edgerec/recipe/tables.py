@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -13,6 +13,7 @@ __all__ = ["Table"]
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")
+Choice = TypeVar("Choice", bound=str)
 WORDS = {int: "an integer", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -74,6 +75,14 @@ class Table:
         if not (0 < value < 1 or (whole and value == 1)):
             raise RecipeError(f"{self._where}: {key} is a share between 0 and 1, got {value}")
         return float(value)
+
+    def choice(self, key: str, choices: Sequence[Choice], default: Choice) -> Choice:
+        """One of several words."""
+        value = self._typed(key, str, default)
+        for choice in choices:
+            if value == choice:
+                return choice
+        raise RecipeError(f"{self._where}: {key} is one of {', '.join(choices)}, got {value!r}")
 
     def listed(self, key: str, kind: type[Value], default: Default) -> tuple[Value, ...] | Default:
         """A list of values of one type."""

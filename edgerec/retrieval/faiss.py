@@ -104,7 +104,7 @@ class FaissIndex:
         """Return the best rows; see :class:`edgerec.retrieval.index.Index`."""
         exact = ExactIndex(self.segments)
         k = check_k(k)
-        query = check_query(query, self.segments[0].vectors.shape[1])
+        query = check_query(query, self.segments[0].dim)
         check_eligible(eligible, exact.rows)
         wanted = shortlist_size(k)
         found = self._proposed(query, min(wanted, self.lists.rows), eligible)
@@ -119,7 +119,7 @@ class FaissIndex:
         self, queries: Queries, k: int, *, eligible: Eligible | None = None
     ) -> list[Hits]:
         """Return the best rows of each query; FAISS gains nothing from seeing them together."""
-        queries = check_queries(queries, self.segments[0].vectors.shape[1])
+        queries = check_queries(queries, self.segments[0].dim)
         return [self.search(query, k, eligible=eligible) for query in queries]
 
     def _proposed(self, query: Query, wanted: int, eligible: Eligible | None) -> Rows | None:

@@ -43,9 +43,10 @@ class Hits:
     rows : (m,) int32
         Best first.
     scores : (m,) float32
-        By the original vectors, descending: inner products with the query, cosines, or squared
-        distances negated, as the catalogue's metric says. Equal scores are ordered by row,
-        ascending.
+        By the vectors that the catalogue keeps, descending: inner products with the query,
+        cosines, or squared distances negated, as its metric says. They are exact for the originals
+        as kept, in float32 or float16; where none are kept, for what the int8 codes say of a
+        vector. Equal scores are ordered by row, ascending.
     """
 
     rows: NDArray[np.int32]
@@ -89,8 +90,8 @@ class Index(Protocol):
         Returns
         -------
         Hits
-            ``min(k, eligible.count)`` rows, however few are eligible. Scores are exact for the
-            rows returned; an approximate index may miss a row that belongs there.
+            ``min(k, eligible.count)`` rows, however few are eligible. Their scores are exact, see
+            :class:`Hits`; an approximate index may miss a row that belongs there.
 
         Raises
         ------
@@ -166,5 +167,5 @@ def check_eligible(eligible: Eligible | None, rows: int) -> None:
 
 
 def shortlist_size(k: int) -> int:
-    """Return how many rows are found by their codes before the originals decide among them."""
+    """Return how many rows are found by their codes before what is kept decides among them."""
     return max(30, 3 * k)

@@ -76,10 +76,12 @@ def after(segments: Segments, row: int) -> Segments:
 
 
 def rescored(segments: Segments, metric: Metric, query: Query, rows: Rows, k: int) -> Hits:
-    """Return the best ``k`` of ``rows``, all different, by the original vectors."""
+    """Return the best ``k`` of ``rows``, all different, by the vectors that are kept of them.
+
+    Those are the originals, or what the codes say; see :meth:`Segment.take`.
+    """
     rows = np.sort(rows)
-    score = SCORES[metric]
-    scores = _by_segment(segments, rows, lambda segment, at: score(query, segment.vectors, at))
+    scores = _by_segment(segments, rows, lambda segment, at: _score(segment, metric, query, at))
     places, best = top_k(scores, min(k, max(rows.size, 1)))
     return Hits(rows[places], best)
 
@@ -87,7 +89,7 @@ def rescored(segments: Segments, metric: Metric, query: Query, rows: Rows, k: in
 def decided(
     segments: Segments, metric: Metric, query: Query, codes: Coded, rows: Rows, k: int
 ) -> Hits:
-    """Return the best ``k`` of ``rows``, all different: by their codes first, then exactly."""
+    """Return the best ``k`` of ``rows``, all different: by codes first, then :func:`rescored`."""
     return rescored(
         segments, metric, query, _best_by_codes(segments, codes, rows, shortlist_size(k)), k
     )
@@ -119,7 +121,7 @@ def _best_by_codes(segments: Segments, query: Coded, rows: Rows, count: int) -> 
 def _since(segment: Segment, skip: int) -> Segment:
     return Segment(
         segment.first_row + skip,
-        segment.vectors[skip:],
+        None if segment.vectors is None else segment.vectors[skip:],
         segment.codes[skip:],
         segment.scales[skip:],
         None if segment.offsets is None else segment.offsets[skip:],
@@ -139,6 +141,13 @@ def _by_segment(segments: Segments, rows: Rows, score: Callable[[Segment, Rows],
     if len(parts) == 1:
         return parts[0]
     return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+
+def _score(segment: Segment, metric: Metric, query: Query, rows: Rows) -> Scores:
+    """Score rows of a segment by the vectors that are kept; never the query by its codes."""
+    if segment.vectors is not None:
+        return SCORES[metric](query, segment.vectors, rows)
+    return SCORES[metric](query, segment.take(rows), np.arange(rows.size, dtype=np.int32))
 
 
 def _codes_score(segment: Segment, query: Coded, rows: Rows) -> Scores:

@@ -20,7 +20,7 @@ from edgerec.catalog.bitmaps import Eligible, count, pack
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
 from edgerec.catalog.snapshot import Snapshot
-from edgerec.catalog.vectors import Metric
+from edgerec.catalog.vectors import KEPT, Kept, Metric
 from edgerec.errors import InvalidInput, ShapeError, ValueRangeError
 from edgerec.retrieval.index import Hits, Index
 from tests.oracles import retrieval as oracle
@@ -52,10 +52,11 @@ def snapshot_of(
     *,
     delete: Iterable[str] = (),
     metric: Metric = "inner",
+    kept: Kept | None = None,
 ) -> Snapshot:
     """A catalogue without attributes, ``later`` upserted."""
     items = Items(tuple(f"a{i}" for i in range(len(first))), {}, ())
-    catalog = Catalog(items, first, metric=metric)
+    catalog = Catalog(items, first, metric=metric, originals=kept)
     if later is not None and len(later):
         catalog.upsert(Items(tuple(f"b{i}" for i in range(len(later))), {}, ()), later)
     catalog.delete(delete)
@@ -75,7 +76,9 @@ def cases(
     dtype = draw(st.sampled_from(["float32", "float16"]))
     rows, later = draw(st.integers(1, max_rows)), draw(st.sampled_from([0, 0, 1, 45]))
     snapshot = snapshot_of(
-        draw(catalogs.vectors(rows, DIM, dtype)), draw(catalogs.vectors(later, DIM, dtype))
+        draw(catalogs.vectors(rows, DIM, dtype)),
+        draw(catalogs.vectors(later, DIM, dtype)),
+        kept=draw(st.sampled_from([None, *KEPT])),
     )
     share = draw(st.sampled_from([None, 1.0, 0.9, 0.5, 0.1, 0.02, 0.0]))
     if share is None:
@@ -91,8 +94,11 @@ def rows_of(snapshot: Snapshot, eligible: Eligible | None) -> list[int]:
     return np.flatnonzero(bits).tolist()  # type: ignore[no-any-return]
 
 
-def originals(snapshot: Snapshot) -> NDArray[Any]:
-    return np.concatenate([segment.vectors for segment in snapshot.segments])
+def kept_vectors(snapshot: Snapshot) -> NDArray[Any]:
+    """What scores are exact for: the originals, or without them what the codes say."""
+    return np.concatenate(
+        [s.codes * s.scales[:, None] if s.vectors is None else s.vectors for s in snapshot.segments]
+    )
 
 
 def pairs(hits: Hits) -> list[tuple[int, float]]:
@@ -106,7 +112,7 @@ def test_k_results_whenever_k_rows_are_eligible(
 ) -> None:
     snapshot, query, eligible = case
     hits = make(snapshot).search(query, k, eligible=eligible)
-    allowed, vectors = rows_of(snapshot, eligible), originals(snapshot)
+    allowed, vectors = rows_of(snapshot, eligible), kept_vectors(snapshot)
     assert hits.rows.dtype == np.int32
     assert hits.scores.dtype == np.float32
     assert len(hits) == min(k, len(allowed))
@@ -127,7 +133,7 @@ def test_few_eligible_rows_are_ranked_without_a_miss(
     mask = np.zeros(snapshot.rows, np.bool_)
     mask[allowed] = True
     hits = make(snapshot).search(query, k, eligible=eligible_of(mask))
-    assert pairs(hits) == oracle.search(query, originals(snapshot), allowed, k)
+    assert pairs(hits) == oracle.search(query, kept_vectors(snapshot), allowed, k)
 
 
 @pytest.mark.parametrize("row", [0, 1, 7, 8, 199, 200, 201, 249])

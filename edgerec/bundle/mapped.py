@@ -14,6 +14,7 @@ from edgerec.bundle.files import identity
 from edgerec.bundle.layout import CHUNK_BYTES
 from edgerec.bundle.part import Part
 from edgerec.errors import BundleCorruptError, ValueRangeError
+from edgerec.machine.pages import HUGE_BYTES, ask_huge
 
 __all__ = ["MappedArray", "differs"]
 
@@ -36,8 +37,7 @@ class MappedArray:
         self._where = where
         self._stamp = identity(os.fstat(file))
         self._checked: set[int] = set()
-        # An empty file cannot be mapped.
-        data = mmap.mmap(file, part.bytes, access=mmap.ACCESS_READ) if part.bytes else b""
+        data = _mapped(file, part.bytes)
         self._data = memoryview(data)
         element = np.dtype(part.dtype).newbyteorder("<")
         self._array: NDArray[Any] = np.frombuffer(data, element).reshape(part.shape or ())
@@ -77,6 +77,16 @@ class MappedArray:
                 if hashlib.sha256(piece).hexdigest() != self._part.hashes[chunk]:
                     raise differs(self._part, self._where, chunk)
                 self._checked.add(chunk)
+
+
+def _mapped(file: int, n_bytes: int) -> mmap.mmap | bytes:
+    """Map a file, in huge pages where it can be had so; an empty one cannot be mapped."""
+    if not n_bytes:
+        return b""
+    memory = mmap.mmap(file, n_bytes, access=mmap.ACCESS_READ)
+    if n_bytes >= HUGE_BYTES:
+        ask_huge(memory)  # before the first page is hashed: later is too late
+    return memory
 
 
 def differs(part: Part, where: str, chunk: int = 0) -> BundleCorruptError:

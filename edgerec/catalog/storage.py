@@ -28,6 +28,7 @@ from edgerec.catalog.versions import Versioned
 from edgerec.catalog.vocabulary import Vocabulary
 from edgerec.catalog.wordsets import WordSets
 from edgerec.errors import BundleCorruptError, InvalidInput
+from edgerec.machine.pages import advise
 
 __all__ = ["read_snapshot", "write_snapshot"]
 
@@ -168,7 +169,9 @@ def _read_sets(bundle: Bundle, name: str, words: Vocabulary) -> WordSets:
 def _read_originals(bundle: Bundle, kept: Kept, shape: tuple[int, int]) -> Originals | None:
     if kept == "none":
         return None
-    return _array(bundle, "vectors", np.float16 if kept == "float16" else np.float32, shape)
+    array = _array(bundle, "vectors", np.float16 if kept == "float16" else np.float32, shape)
+    advise(array, "random")  # a few rows a search: what lies around them is not read
+    return array
 
 
 def _read_offsets(bundle: Bundle, rows: int) -> NDArray[np.float32]:

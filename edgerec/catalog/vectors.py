@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from edgerec.catalog.versions import Tail, tail_like, taken
 from edgerec.errors import InvalidInput, LimitExceeded, ShapeError, ValueRangeError
 from edgerec.kernels.quantize import quantize_rows
+from edgerec.machine.pages import empty
 
 __all__ = [
     "KEPT",
@@ -105,7 +106,7 @@ class Segment:
     ) -> Segment:
         """Quantise ``vectors``, which have passed :func:`check_vectors`; ``keep`` them too."""
         rows, kept = len(vectors), vectors if keep else None
-        codes, scales = np.empty(vectors.shape, np.int8), np.empty(rows, np.float32)
+        codes, scales = empty(vectors.shape, np.dtype(np.int8)), np.empty(rows, np.float32)
         squares = None if metric == "inner" else np.empty(rows, np.float64)
         for start in range(0, rows, BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from edgerec.catalog import bitmaps
 from edgerec.catalog.bitmaps import Bitmap
 from edgerec.catalog.strings import Strings
+from edgerec.machine.pages import empty
 
 __all__ = ["Tail", "Test", "Versioned", "tail_like", "taken"]
 
@@ -63,12 +64,12 @@ class Tail:
 
 def tail_like(array: NDArray[Any]) -> Tail:
     """Return an empty tail for rows like those of ``array``."""
-    return Tail(np.empty((len(array) // RESERVE, *array.shape[1:]), array.dtype))
+    return Tail(empty((len(array) // RESERVE, *array.shape[1:]), array.dtype))
 
 
 def taken(base: NDArray[Any], later: NDArray[Any], rows: Rows) -> NDArray[Any]:
     """Return ``rows`` of an array that ``later`` goes on, without holding other threads up."""
-    values = np.empty((rows.size, *base.shape[1:]), base.dtype)
+    values = empty((rows.size, *base.shape[1:]), base.dtype)
     for start in range(0, rows.size, BLOCK_ROWS):
         wanted, out = rows[start : start + BLOCK_ROWS], values[start : start + BLOCK_ROWS]
         if len(base):
@@ -83,7 +84,7 @@ def _with_room(buffer: NDArray[Any], used: int, wanted: int) -> NDArray[Any]:
     """Return a buffer of at least ``wanted`` rows that begins with the ``used`` ones."""
     if wanted <= len(buffer):
         return buffer
-    larger = np.empty((max(MIN_CAPACITY, 2 * wanted), *buffer.shape[1:]), buffer.dtype)
+    larger = empty((max(MIN_CAPACITY, 2 * wanted), *buffer.shape[1:]), buffer.dtype)
     larger[:used] = buffer[:used]
     return larger
 

@@ -16,10 +16,17 @@ from edgerec.cli.output import echo_json
 from edgerec.kernels import dispatch
 from edgerec.machine.cpu import cpu
 from edgerec.machine.limits import available_cores, cpu_quota, memory_limit_bytes
+from edgerec.machine.pages import huge_pages
 
 __all__ = ["doctor_command"]
 
 PACKAGES = ("numpy", "onnx", "onnxruntime", "openvino", "faiss-cpu", "click")
+HUGE_PAGES = {
+    "always": "always",
+    "madvise": "for tables, which ask for them",
+    "never": "never: rows looked up one by one take longer",
+    "unavailable": "not on this system",
+}
 EXTRAS = {"train": ("torch", "onnxscript", "tensorboard")}
 
 
@@ -52,6 +59,7 @@ def _report() -> dict[str, dict[str, Any]]:
             "cores": available_cores(),
             "quota": cpu_quota(),
             "memory limit": memory_limit_bytes(),
+            "huge pages": HUGE_PAGES.get(huge_pages(), huge_pages()),
             "python": platform.python_version(),
         },
         "kernels": {

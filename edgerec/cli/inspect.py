@@ -12,6 +12,7 @@ from edgerec.cli.built import show_plan
 from edgerec.cli.options import output_format
 from edgerec.cli.output import echo_json, table
 from edgerec.engine.models import read_models
+from edgerec.engine.tables import ItemTables, item_tables
 
 __all__ = ["inspect_command"]
 
@@ -35,22 +36,53 @@ def inspect_command(path: Path, output_format: str) -> None:
 def _show_bundle(path: Path, output_format: str) -> None:
     with open_bundle(path) as bundle:
         parts = bundle.manifest.parts
-        models = read_models(bundle)
+        sections = bundle.manifest.sections
+        models = read_models(bundle) if "models" in sections else {}  # an index has none
         version = bundle.version
-        strategy: Any = bundle.manifest.sections.get("retrieval")
+        strategy: Any = sections.get("retrieval")
+        items = item_tables(bundle.manifest)
     if output_format == "json":
         plans = {name: model.plan.to_dict() for name, model in models.items()}
         listed = [
             {"name": p.name, "kind": p.kind, "bytes": p.bytes, "sha256": p.sha256} for p in parts
         ]
-        echo_json({"version": version, "parts": listed, "plans": plans, "retrieval": strategy})
+        echo_json(
+            {
+                "version": version,
+                "parts": listed,
+                "items": None if items is None else items.to_dict(),
+                "plans": plans,
+                "retrieval": strategy,
+            }
+        )
         return
     click.echo(f"version {version}, {sum(p.bytes for p in parts):,} bytes\n")
     rows = [(p.name, p.kind, f"{p.bytes:,}", p.sha256[:12]) for p in parts]
     click.echo(table(("part", "kind", "bytes", "sha256"), rows, right=frozenset({2})))
+    if items is not None:
+        _show_items(items)
     for name, model in models.items():
         click.echo(f"\n{name}")
         show_plan(model.plan, "text")
+
+
+def _show_items(items: ItemTables) -> None:
+    click.echo(
+        f"\n{items.rows:,} items of {items.bytes_an_item:,.1f} bytes, "
+        f"{items.hot_bytes_an_item:,.1f} of them hot: searches read these"
+    )
+    rows = [
+        (
+            one.name,
+            ", ".join(one.dtypes) or "not kept",
+            "hot" if one.hot else "",
+            f"{one.bytes:,}",
+            f"{one.bytes_an_item:,.2f}",
+        )
+        for one in items.tables
+    ]
+    header = ("table", "kept as", "", "bytes", "bytes an item")
+    click.echo(table(header, rows, right=frozenset({3, 4})))
 
 
 def _show_model(path: Path, output_format: str) -> None:

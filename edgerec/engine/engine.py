@@ -21,6 +21,7 @@ from edgerec.engine.search import search
 from edgerec.engine.serving import Serving, Settings
 from edgerec.engine.similar import similar
 from edgerec.engine.single_model import rank_inputs
+from edgerec.engine.tables import Prefault, bring_in, check_prefault, memory_info
 from edgerec.engine.visitors import Visitors
 from edgerec.errors import BundleCorruptError, BundleError, EngineClosed, InvalidInput
 from edgerec.features.spec import FeatureSpec
@@ -37,7 +38,13 @@ UNREADABLE = (InvalidInput, LookupError, TypeError, ValueError, AttributeError)
 """What reading a manifest raises whose hashes are right and whose contents are not."""
 
 
-def open(path: str | Path, *, threads: int | None = None, upkeep: bool = True) -> Engine:
+def open(
+    path: str | Path,
+    *,
+    threads: int | None = None,
+    upkeep: bool = True,
+    prefault: Prefault = "none",
+) -> Engine:
     """Open a bundle.
 
     Every hash is checked before any engine sees a byte. Sessions are built when they are first
@@ -53,15 +60,22 @@ def open(path: str | Path, *, threads: int | None = None, upkeep: bool = True) -
     upkeep : bool
         Compact the catalogue in the background when changes have worn it; see
         :meth:`Engine.compact`.
+    prefault : {"none", "hot", "all"}
+        Tables to have in this process's memory before the first request: ``hot`` what searches
+        read, ``all`` the original vectors, attributes and ids too. The memory is shared with other
+        processes that have the bundle open.
 
     Raises
     ------
+    InvalidInput
+        ``threads`` or ``prefault`` is none of these.
     BundleNotFound, BundleVersionError, BundleCorruptError
         There is no bundle, or it cannot be used; an engine that is open already stays as it was.
     """
+    prefault = check_prefault(prefault)
     bundle = open_bundle(path)
     try:
-        return _engine(bundle, thread_budget(threads).threads, upkeep=upkeep)
+        return _engine(bundle, thread_budget(threads).threads, upkeep=upkeep, prefault=prefault)
     except BundleError:
         raise
     except UNREADABLE as error:
@@ -70,7 +84,7 @@ def open(path: str | Path, *, threads: int | None = None, upkeep: bool = True) -
         ) from error
 
 
-def _engine(bundle: Bundle, threads: int, *, upkeep: bool) -> Engine:
+def _engine(bundle: Bundle, threads: int, *, upkeep: bool, prefault: Prefault) -> Engine:
     models = read_models(bundle)
     sessions = {
         name: open_session(bundle, model, threads=threads) for name, model in models.items()
@@ -81,7 +95,8 @@ def _engine(bundle: Bundle, threads: int, *, upkeep: bool) -> Engine:
     serving = _serving(bundle, sessions, threads) if shop else None
     if serving is not None and upkeep:
         serving = replace(serving, upkeep=Upkeep(serving.retriever))
-    return Engine(bundle, models, sessions, serving, threads=threads)
+    bring_in(bundle, prefault)
+    return Engine(bundle, models, sessions, serving, threads=threads, prefault=prefault)
 
 
 def _serving(bundle: Bundle, sessions: Mapping[str, Session], threads: int) -> Serving:
@@ -113,12 +128,14 @@ class Engine:
         serving: Serving | None,
         *,
         threads: int,
+        prefault: Prefault = "none",
     ) -> None:
         self._bundle = bundle
         self._models = models
         self._sessions = sessions
         self._shop = serving
         self._threads = threads
+        self._prefault = prefault
         self._closed = False
 
     @property
@@ -404,14 +421,18 @@ class Engine:
         return replay(lambda request: ask(built, request), golden)
 
     def warm(self) -> Self:
-        """Build every session now, in this process; returns the engine."""
+        """Build every session now, in this process; returns the engine.
+
+        After a fork also bring in what ``prefault`` named, which the child has not mapped yet.
+        """
         self._require_open()
+        bring_in(self._bundle, self._prefault)
         for session in self._sessions.values():
             session.warm()
         return self
 
     def info(self) -> dict[str, Any]:
-        """What is open here, JSON-ready: version, models, catalogue, threads, warnings."""
+        """What is open here, JSON-ready: version, models, catalogue, memory, threads, warnings."""
         self._require_open()
         serving = self._shop
         snapshot = serving.catalog.snapshot() if serving else None
@@ -423,6 +444,7 @@ class Engine:
             "items": snapshot.live if snapshot else 0,
             "sequence": snapshot.sequence if snapshot else 0,
             "users": len(serving.visitors) if serving else 0,
+            "memory": memory_info(self._bundle, snapshot, self._prefault),
             "strategy": serving.retriever.strategy.to_dict() if serving else None,
             "upkeep": serving.upkeep.info() if serving and serving.upkeep else None,
             "warnings": [w for model in self._models.values() for w in warnings_for(model)],

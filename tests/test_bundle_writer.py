@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,21 @@ def test_the_same_content_has_the_same_version(content: Content, random: Any) ->
         assert content.write(first) == Content(dict(parts), dict(sections)).write(second)
         assert tree(first) == tree(second)
         assert entries(Path(directory)) == {"a", "b"}
+
+
+def test_every_chunk_of_a_large_part_has_its_digest(tmp_path: Path) -> None:
+    """More than one block is written, and copied into another bundle."""
+    data = np.random.default_rng(0).integers(0, 256, (5 << 20) + 7).astype(np.uint8)
+    with BundleWriter(tmp_path / "a") as writer:
+        writer.add_array("x", "array", data)
+    with open_bundle(tmp_path / "a") as old, BundleWriter(tmp_path / "b", base=old) as writer:
+        writer.keep("x")
+    with open_bundle(tmp_path / "b") as bundle:
+        (part,) = bundle.manifest.parts
+        np.testing.assert_array_equal(bundle.array("x"), data)
+    pieces = [data[at : at + (1 << 20)].tobytes() for at in range(0, data.size, 1 << 20)]
+    assert part.chunks == tuple(hashlib.sha256(piece).hexdigest() for piece in pieces)
+    assert part.sha256 == hashlib.sha256(data.tobytes()).hexdigest()
 
 
 def test_equal_parts_share_a_file(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from edgerec.bundle.mapped import differs
 from edgerec.bundle.part import Part, check_name
 from edgerec.bundle.reader import Bundle, Progress
 from edgerec.errors import InvalidInput
+from edgerec.machine.pages import HUGE_BYTES
 
 __all__ = ["BundleWriter", "copy_bundle"]
 
@@ -231,10 +232,13 @@ class _Draft:
         chunks: list[str] = []
 
         def blocks() -> Iterator[memoryview]:
-            for start in range(0, len(data), CHUNK_BYTES):
-                block = data[start : start + CHUNK_BYTES]
+            for start in range(0, len(data), HUGE_BYTES):  # see write_file
+                block = data[start : start + HUGE_BYTES]
                 whole.update(block)
-                chunks.append(hashlib.sha256(block).hexdigest())
+                chunks.extend(
+                    hashlib.sha256(block[at : at + CHUNK_BYTES]).hexdigest()
+                    for at in range(0, len(block), CHUNK_BYTES)
+                )
                 yield block
 
         unnamed = self._parts / "unnamed"

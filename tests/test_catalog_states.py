@@ -30,9 +30,9 @@ from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.compaction import Compaction
 from edgerec.catalog.items import Items
 from edgerec.catalog.snapshot import Snapshot
-from edgerec.retrieval.faiss import FaissLists, train_lists
 from edgerec.retrieval.retriever import Retriever
-from edgerec.retrieval.strategy import Strategy, Target
+from edgerec.retrieval.sketch import Sketches, SketchIndex
+from edgerec.retrieval.strategy import SketchSettings, Strategy, Target
 from edgerec.values.where import parse_where
 from tests.oracles import retrieval as oracle
 from tests.strategies import catalogs
@@ -83,15 +83,13 @@ class Shop(RuleBasedStateMachine):
         return Items.from_records(records, catalogs.SCHEMA), vectors
 
     def _index(self) -> None:
-        now, target = self.catalog.snapshot(), Target(k=5)
-        strategy, lists = Strategy("exact", now.rows, DIM, target, "a test"), None
-        if self.indexed:
-            base = now.segments[0]
-            lists = FaissLists(train_lists(base.vectors, min(base.rows, 2)))
-            strategy = Strategy(
-                "ivf", now.rows, DIM, target, "a test", lists=len(lists.lists), probes=1
-            )
-        self.retriever = Retriever(self.catalog, strategy, lists)
+        if not self.indexed:
+            self.retriever = Retriever.exact(self.catalog, "a test")
+            return
+        now, few = self.catalog.snapshot(), SketchSettings(30)
+        strategy = Strategy("sketch", now.rows, DIM, Target(k=5), "a test", few)
+        index = SketchIndex(Sketches.of(now.segments[0]), now.segments, few.shortlist, now.metric)
+        self.retriever = Retriever(self.catalog, strategy, index)
 
     @rule(records=catalogs.records(pool=POOL, min_size=0, max_size=5), data=st.data())
     def upsert(self, records: list[dict[str, Any]], data: st.DataObject) -> None:

@@ -182,6 +182,29 @@ def test_an_engine_has_its_tables_there_and_says_so(small_bundle: Path) -> None:
         json.dumps(memory)
 
 
+FORKING = """
+import os, sys
+import edgerec
+engine = edgerec.open(sys.argv[1], prefault="hot")
+child = os.fork()
+if child:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+def shares():
+    tables = engine.info()["memory"]["tables"]
+    return [tables[name]["resident_share"] for name in ("codes", "originals")]
+print(*shares())
+engine.warm()
+print(*shares(), flush=True)
+"""
+
+
+@pytest.mark.skipif(not TELLS or sys.platform != "linux", reason="asks Linux about its forks")
+def test_the_child_of_a_fork_brings_them_in_when_it_warms_up(small_bundle: Path) -> None:
+    command = [sys.executable, "-c", FORKING, str(small_bundle)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["0.0", "0.0", "1.0", "0.0"]
+
+
 @pytest.mark.skipif(not TELLS, reason="the system does not say what is in memory")
 def test_tables_of_later_rows_and_after_a_compaction_are_told_too(tables: Path) -> None:
     with open_bundle(tables) as bundle:

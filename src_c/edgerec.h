@@ -6,6 +6,8 @@
 #include "bitmap/bitmap.h"
 #include "cpu.h"
 #include "kernels.h"
+#include "lists/lists.h"
+#include "lists/weigh.h"
 #include "quantize/quantize.h"
 #include "ranges.h"
 #include "rerank/inner_i8.h"

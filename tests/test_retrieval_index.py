@@ -55,10 +55,10 @@ def list_index(
 INDEXES: dict[str, Callable[[Snapshot], Index]] = {
     "exact": lambda snapshot: ExactIndex(snapshot.segments),
     "sketch": sketch_index(40),
-    "lists, few": list_index(4, Probing(rows=20, groups=1, lists=2, shortlist=40, k=10)),
-    "lists, all, by codes": list_index(9, Probing(rows=999, groups=9, lists=99, shortlist=0, k=1)),
+    "lists, few": list_index(4, Probing(rows=20, groups=1, shortlist=40, k=10)),
+    "lists, all, by codes": list_index(9, Probing(rows=999, groups=9, shortlist=0, k=1)),
     "lists, later rows scanned": list_index(
-        5, Probing(rows=50, groups=2, lists=5, shortlist=30, k=10), place=False
+        5, Probing(rows=50, groups=2, shortlist=30, k=10), place=False
     ),
     "ivf, one list of four": faiss_index(4, 1),
     "ivf, all lists": faiss_index(3, 3),

@@ -21,7 +21,7 @@ from edgerec.retrieval.routing import Router
 from tests.contracts.indexes import eligible_of
 
 ROWS, LATER, DIM = 8000, 900, 32
-NARROW = Probing(rows=800, groups=6, lists=40, shortlist=300, k=10)  # a tenth of the rows
+NARROW = Probing(rows=800, groups=6, shortlist=300, k=10)  # a tenth of the rows
 Vectors = NDArray[np.float32]
 
 
@@ -106,15 +106,15 @@ def test_a_vector_belongs_to_its_nearest_centroid() -> None:
 
 def test_more_results_take_a_longer_way() -> None:
     assert NARROW.reaching(7) is NARROW
-    assert NARROW.reaching(25) == Probing(rows=2400, groups=18, lists=120, shortlist=900, k=25)
+    assert NARROW.reaching(25) == Probing(rows=2400, groups=18, shortlist=900, k=25)
     assert NARROW.reaching(10_000).shortlist == 30_000
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"rows": 0}, {"groups": 0}, {"lists": 1.5}, {"shortlist": 30_001}, {"k": True}]
+    "wrong", [{"rows": 0}, {"groups": 0}, {"groups": 1.5}, {"shortlist": 30_001}, {"k": True}]
 )
 def test_a_probing_must_be_possible(wrong: dict[str, Any]) -> None:
-    settings = {"rows": 800, "groups": 6, "lists": 40, "shortlist": 300, "k": 10}
+    settings = {"rows": 800, "groups": 6, "shortlist": 300, "k": 10}
     with pytest.raises(ValueRangeError):
         Probing(**{**settings, **wrong})
 

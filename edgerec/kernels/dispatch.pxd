@@ -36,3 +36,4 @@ cdef extern from "kernels.h" nogil:
         const er_kernel **found)
 
 cdef const er_kernel *find(const char *family, str isa) except NULL
+cdef const er_kernel *find_up_to(const char *family, str ceiling) except NULL

@@ -69,6 +69,23 @@ cdef const er_kernel *find(const char *family, str isa) except NULL:
     return found
 
 
+cdef const er_kernel *find_up_to(const char *family, str ceiling) except NULL:
+    """The best implementation that is no better than `ceiling`, and runs here; as `find` for None.
+
+    For operations that are made of several families, which do not have the same ISAs.
+    """
+    if ceiling is None:
+        return find(family, None)
+    if ceiling not in isas():
+        raise UnknownKernel(f"no ISA {ceiling!r}; there are {', '.join(isas())}")
+    cdef const er_kernel *found = NULL
+    cdef bytes best = ceiling.encode()
+    cdef er_status status = er_kernel_find(family, NULL, best, CPU, &found)
+    if status != ER_OK:
+        raise refusal(status, family.decode(), ceiling)
+    return found
+
+
 cdef object refusal(er_status status, str family, str isa):
     """The exception for a kernel that was not found."""
     reason = er_status_text(status).decode()

@@ -136,9 +136,9 @@ class Lists:
         return np.stack([self.offsets[:-1], self.offsets[1:]], axis=1)
 
     @cached_property
-    def sizes(self) -> NDArray[np.int64]:
+    def sizes(self) -> NDArray[np.int32]:
         """Rows of each list."""
-        return np.diff(self.offsets)
+        return np.diff(self.offsets).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgerec.catalog.bitmaps import Bitmap, Eligible
 from edgerec.errors import ValueRangeError
-from edgerec.kernels.bitmaps import count_ranges
-from edgerec.kernels.quantize import quantize_rows
-from edgerec.kernels.scan import scan_int8, scan_int8_many
-from edgerec.kernels.sketch import scan_sketches, scan_sketches_many, sketch_query
+from edgerec.kernels.lists import ListSearch
 from edgerec.machine.pool import parts, side_by_side
-from edgerec.retrieval.exact import ExactIndex, scanned, scanned_many
+from edgerec.retrieval.exact import ExactIndex, scanned
 from edgerec.retrieval.index import (
     MAX_FOUND,
     Hits,
@@ -31,21 +28,18 @@ from edgerec.retrieval.index import (
 )
 from edgerec.retrieval.inverted import Lists, Placed
 from edgerec.retrieval.rescoring import (
-    Coded,
     Rows,
     Segments,
     after,
+    best_of,
     bytes_of_codes,
     coded,
     decided,
     rows_of_segments,
 )
-from edgerec.retrieval.routing import Router, norm_of
-from edgerec.retrieval.sketch import PLANES, sketched_queries
+from edgerec.retrieval.routing import Router
 
 __all__ = ["ListIndex", "Probing"]
-
-BATCH = 512  # queries whose lists are sorted together
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +49,10 @@ class Probing:
     Parameters
     ----------
     rows : int >= 1
-        Lists are looked into until they held so many eligible rows together.
-    groups, lists : int >= 1
-        Groups of lists that are looked at, and lists of them that are ranked.
+        The best lists are looked into until the rows that they hold, and those of them that are
+        eligible, have so large a geometric mean.
+    groups : int >= 1
+        Groups whose lists are scored.
     shortlist : int in [0, 30000]
         Rows that are looked at by their codes; 0 to look at all of them so, without sketches.
     k : int in [1, 10000]
@@ -66,12 +61,11 @@ class Probing:
 
     rows: int
     groups: int
-    lists: int
     shortlist: int
     k: int
 
     def __post_init__(self) -> None:
-        for name, least in (("rows", 1), ("groups", 1), ("lists", 1), ("shortlist", 0), ("k", 1)):
+        for name, least in (("rows", 1), ("groups", 1), ("shortlist", 0), ("k", 1)):
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise ValueRangeError(f"{name} must be an integer >= {least}, got {value!r}")
@@ -84,7 +78,7 @@ class Probing:
             return self
         times = -(-k // self.k)
         shortlist = min(self.shortlist * times, MAX_FOUND)
-        return Probing(self.rows * times, self.groups * times, self.lists * times, shortlist, k)
+        return Probing(self.rows * times, self.groups * times, shortlist, k)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +100,8 @@ class ListIndex:
         scanned one by one.
     threads : int >= 1
         Threads that may share the queries of one call, as far as the process's budget allows.
+    core : ListSearch, optional
+        What ``router.core`` makes of the first segment; made now without it.
     """
 
     router: Router
@@ -113,7 +109,12 @@ class ListIndex:
     probing: Probing
     placed: Placed | None = None
     threads: int = 1
+    core: ListSearch | None = None
     kind: ClassVar[Kind] = "lists"
+
+    def __post_init__(self) -> None:
+        if self.core is None:
+            object.__setattr__(self, "core", self.router.core(self.segments[0]))
 
     @property
     def rows(self) -> int:
@@ -137,7 +138,8 @@ class ListIndex:
 
     def over(self, segments: Segments, threads: int = 1) -> ListIndex:
         """Return this index over the segments of another snapshot of the same generation."""
-        return replace(self, segments=segments, threads=threads)
+        core = self.core if segments[0] is self.segments[0] else None
+        return ListIndex(self.router, segments, self.probing, self.placed, threads, core)
 
     def search(self, query: Query, k: int, *, eligible: Eligible | None = None) -> Hits:
         """Return the best rows; see :class:`edgerec.retrieval.index.Index`."""
@@ -147,178 +149,77 @@ class ListIndex:
         wanted = shortlist_size(k)
         if eligible is not None and eligible.count <= wanted:
             return self._exact().search(query, k, eligible=eligible)
-        codes = coded(query)
-        found = self._proposed(query, codes, k, eligible)
-        if found.size < min(wanted, self.rows):
+        rows, scores, proposed, lists = self._core.search(query, k, **self._limits(k, eligible))
+        if self.rows == self.lists.rows:
+            if proposed < min(wanted, self.rows):
+                return self._exact().search(query, k, eligible=eligible)
+            return Hits(rows, scores)
+        later = self._later(query, lists, wanted, eligible)
+        if proposed + later.size < min(wanted, self.rows):
             return self._exact().search(query, k, eligible=eligible)
-        return decided(self.segments, self.router.metric, query, codes, found, k)
+        found = decided(self.segments, self.router.metric, query, coded(query), later, k)
+        return Hits(*best_of([(rows, scores), (found.rows, found.scores)], k))
 
     def search_many(
         self, queries: Queries, k: int, *, eligible: Eligible | None = None
     ) -> list[Hits]:
-        """Return the best rows of each query; a list is visited once for all that look into it."""
+        """Return the best rows of each query."""
         k = check_k(k)
         queries = check_queries(queries, self.lists.rotation.dim)
         check_eligible(eligible, self.rows)
         if eligible is not None and eligible.count <= shortlist_size(k):
             return self._exact().search_many(queries, k, eligible=eligible)
-        n_parts = max(self.threads, -(-len(queries) // BATCH))
-        work = [
-            partial(self._some, queries[a:b], k, eligible) for a, b in parts(len(queries), n_parts)
-        ]
+        if self.rows > self.lists.rows:
+            some = partial(self._one_by_one, k=k, eligible=eligible)
+        else:
+            some = partial(self._together, k=k, eligible=eligible)
+        work = [partial(some, queries[a:b]) for a, b in parts(len(queries), self.threads)]
         return [hits for found in side_by_side(work) for hits in found]
 
-    def _proposed(self, query: Query, codes: Coded, k: int, eligible: Eligible | None) -> Rows:
-        """Return rows to choose from, too few of them where the lists do not hold enough."""
-        probing = self.probing.reaching(k)
-        numbers, products = self._routed(query, codes, probing, self._bitmap(eligible))
-        found = self._of_lists(query, codes, numbers, products, k, eligible)
-        if self.rows == self.lists.rows:
-            return found
-        later = [self._placed_rows(numbers, eligible)]
-        newest = after(self.segments, self._placed_until)
-        if newest:
-            later.append(scanned(newest, codes, shortlist_size(k), eligible))
-        return np.concatenate([found, *later])
-
-    def _routed(
-        self, query: Query, codes: Coded, probing: Probing, bitmap: Bitmap | None
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return the lists to look into and the products with their centroids."""
-        norm, wanted = norm_of(query), probing.rows
-        numbers, products = self.router.nearest(codes, norm, probing.groups, probing.lists)
-        held = np.cumsum(self._held(numbers, bitmap))
-        if held.size < len(self.lists) and (not held.size or held[-1] < wanted):
-            every = len(self.lists)
-            numbers, products = self.router.nearest(codes, norm, every, every)
-            held = np.cumsum(self._held(numbers, bitmap))
-        stop = int(np.searchsorted(held, wanted)) + 1
-        return numbers[:stop], products[:stop]
-
-    def _held(self, numbers: NDArray[np.int32], bitmap: Bitmap | None) -> NDArray[np.int64]:
-        """Return how many eligible rows each list holds."""
-        if bitmap is None:
-            return self.lists.sizes[numbers]
-        return count_ranges(bitmap, self.lists.rows, self.lists.ranges[numbers])
-
-    def _of_lists(
-        self,
-        query: Query,
-        codes: Coded,
-        numbers: NDArray[np.int32],
-        products: NDArray[np.float32],
-        k: int,
-        eligible: Eligible | None,
-    ) -> Rows:
-        """Return the best rows of some lists: by their sketches, or by their codes."""
-        lists, probing, base = self.lists, self.probing.reaching(k), self.segments[0]
-        bitmap, ranges = self._bitmap(eligible), lists.ranges[numbers]
-        if not probing.shortlist:
-            return scan_int8(
-                codes.codes,
-                codes.scale,
-                base.codes,
-                base.scales,
-                shortlist_size(k),
-                offsets=base.offsets,
-                eligible=bitmap,
-                ranges=ranges,
-            )[0]
-        planes, step = sketch_query(lists.rotation.apply(query.reshape(1, -1))[0], PLANES)
-        return scan_sketches(
-            planes,
-            step,
-            lists.bits,
-            lists.factors,
-            max(shortlist_size(k), probing.shortlist),
-            offsets=base.offsets,
-            bases=products,
-            eligible=bitmap,
-            ranges=ranges,
-        )[0]
-
-    def _some(self, queries: Queries, k: int, eligible: Eligible | None) -> list[Hits]:
-        probing, bitmap = self.probing.reaching(k), self._bitmap(eligible)
-        lookups, alone = self._lookups(queries, probing, bitmap)
-        found = self._looked_up(queries, lookups, k, bitmap)
-        if self.rows > self.lists.rows:
-            found = self._with_later(queries, lookups, found, k, eligible)
+    def _together(self, queries: Queries, k: int, eligible: Eligible | None) -> list[Hits]:
+        """Answer queries in one call; those that the lists hold too little for, alone."""
+        rows, scores, found, proposed = self._core.search_many(
+            queries, k, **self._limits(k, eligible)
+        )
         enough = min(shortlist_size(k), self.rows)
         return [
-            decided(self.segments, self.router.metric, query, coded(query), rows, k)
-            if rows.size >= enough and not far
-            else self.search(query, k, eligible=eligible)
-            for query, rows, far in zip(queries, found, alone, strict=True)
+            Hits(rows[place, :size], scores[place, :size])
+            if seen >= enough
+            else self._exact().search(queries[place], k, eligible=eligible)
+            for place, (size, seen) in enumerate(
+                zip(found.tolist(), proposed.tolist(), strict=True)
+            )
         ]
 
-    def _lookups(
-        self, queries: Queries, probing: Probing, bitmap: Bitmap | None
-    ) -> tuple[Lookups, list[bool]]:
-        """Return which query looks into which list, and which must look further, alone."""
-        codes, scales = quantize_rows(queries)
-        norms = np.array([norm_of(query) for query in queries], np.float32)
-        numbers, products = self.router.nearest_many(
-            codes, scales, norms, probing.groups, probing.lists
-        )
-        held = self._held(numbers.ravel(), bitmap).reshape(numbers.shape)
-        held[numbers < 0] = 0
-        before = np.cumsum(held, axis=1) - held
-        looked = (before < probing.rows) & (numbers >= 0)  # later rows may lie in an empty list
-        ranked = (numbers >= 0).sum(axis=1)
-        alone = (held.sum(axis=1) < probing.rows) & (ranked < len(self.lists))
-        return Lookups.of(numbers, products, looked), alone.tolist()
+    def _one_by_one(self, queries: Queries, k: int, eligible: Eligible | None) -> list[Hits]:
+        return [self.search(query, k, eligible=eligible) for query in queries]
 
-    def _looked_up(
-        self, queries: Queries, lookups: Lookups, k: int, bitmap: Bitmap | None
-    ) -> list[Rows]:
-        """Return the best rows of each query's lists."""
-        lists, shortlist, base = self.lists, self.probing.reaching(k).shortlist, self.segments[0]
-        ranges = lists.ranges[lookups.lists]
-        visits = lookups.offsets, lookups.queries
-        if shortlist:
-            planes, steps = sketched_queries(lists.rotation.apply(queries))
-            rows, _, sizes = scan_sketches_many(
-                planes,
-                steps,
-                lists.bits,
-                lists.factors,
-                max(shortlist_size(k), shortlist),
-                offsets=base.offsets,
-                bases=lookups.products,
-                eligible=bitmap,
-                ranges=ranges,
-                visits=visits,
-            )
-        else:
-            codes, scales = quantize_rows(queries)
-            rows, _, sizes = scan_int8_many(
-                codes,
-                scales,
-                base.codes,
-                base.scales,
-                shortlist_size(k),
-                offsets=base.offsets,
-                eligible=bitmap,
-                ranges=ranges,
-                visits=visits,
-            )
-        return [row[:size] for row, size in zip(rows, sizes.tolist(), strict=True)]
+    @property
+    def _core(self) -> ListSearch:
+        assert self.core is not None
+        return self.core
 
-    def _with_later(
-        self,
-        queries: Queries,
-        lookups: Lookups,
-        found: list[Rows],
-        k: int,
-        eligible: Eligible | None,
-    ) -> list[Rows]:
-        """Return what was found with the rows that were added later."""
-        later = [self._placed_rows(lists, eligible) for lists in lookups.by_query(len(queries))]
+    def _limits(self, k: int, eligible: Eligible | None) -> dict[str, Any]:
+        """Return how far the core shall go."""
+        probing = self.probing.reaching(k)
+        return {
+            "wanted": shortlist_size(k),
+            "rows": probing.rows,
+            "groups": probing.groups,
+            "shortlist": probing.shortlist,
+            "further": 1.0 if eligible is None else eligible.selectivity**-0.5,
+            "eligible": self._bitmap(eligible),
+        }
+
+    def _later(
+        self, query: Query, lists: NDArray[np.int32], wanted: int, eligible: Eligible | None
+    ) -> Rows:
+        """Return rows that were added later: those placed into ``lists``, and the newest."""
+        rows = self._placed_rows(lists, eligible)
         newest = after(self.segments, self._placed_until)
-        if newest:
-            scans = scanned_many(newest, queries, shortlist_size(k), eligible)
-            later = [np.concatenate(pair) for pair in zip(later, scans, strict=True)]
-        return [np.concatenate(pair) for pair in zip(found, later, strict=True)]
+        if not newest:
+            return rows
+        return np.concatenate([rows, scanned(newest, coded(query), wanted, eligible)])
 
     @property
     def _placed_until(self) -> int:
@@ -342,46 +243,3 @@ class ListIndex:
 
     def _exact(self) -> ExactIndex:
         return ExactIndex(self.segments, self.router.metric, self.threads)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lookups:
-    """Which queries look into which lists, in the order of the lists.
-
-    Parameters
-    ----------
-    lists : (m,) int32, ascending
-    offsets : (m + 1,) int64
-        List i is looked into by ``queries[offsets[i]:offsets[i + 1]]``.
-    queries : (n,) int32
-    products : (n,) float32
-        Of each such query with the list's centroid.
-    """
-
-    lists: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    queries: NDArray[np.int32]
-    products: NDArray[np.float32]
-
-    @classmethod
-    def of(
-        cls, numbers: NDArray[np.int32], products: NDArray[np.float32], looked: NDArray[np.bool_]
-    ) -> Lookups:
-        """Sort the lists (queries, m) that are looked into."""
-        queries, places = np.nonzero(looked)
-        wanted = numbers[queries, places]
-        order = np.argsort(wanted, kind="stable")
-        lists, starts = np.unique(wanted[order], return_index=True)
-        return cls(
-            lists,
-            np.append(starts, order.size).astype(np.int64),
-            queries[order].astype(np.int32),
-            products[queries, places][order],
-        )
-
-    def by_query(self, count: int) -> list[NDArray[np.int32]]:
-        """Return the lists that each of ``count`` queries looks into."""
-        lists = np.repeat(self.lists, np.diff(self.offsets))
-        order = np.argsort(self.queries, kind="stable")
-        bounds = np.searchsorted(self.queries[order], np.arange(1, count))
-        return np.split(lists[order], bounds)

@@ -210,8 +210,8 @@ class Retriever:
         section = dict(bundle.section(SECTION))
         more = section.pop("index", {})
         strategy = Strategy.from_dict(section)
-        index = read_index(bundle, strategy, more, catalog.snapshot())
         try:
+            index = read_index(bundle, strategy, more, catalog.snapshot())
             return cls(catalog, strategy, index, threads=threads)
         except ShapeError as error:
             raise BundleCorruptError(f"{SECTION}: {error}") from error

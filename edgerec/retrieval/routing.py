@@ -12,8 +12,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.catalog.vectors import Metric
-from edgerec.kernels.scan import scan_int8, scan_int8_many
+from edgerec.catalog.vectors import Metric, Segment
+from edgerec.errors import ShapeError
+from edgerec.kernels.lists import ListSearch
+from edgerec.kernels.scan import scan_int8
 from edgerec.retrieval.clusters import Centroids
 from edgerec.retrieval.index import MAX_FOUND, Query
 from edgerec.retrieval.inverted import Lists
@@ -90,46 +92,35 @@ class Router:
         )
         return numbers, self._products(numbers, scores, norm)
 
-    def nearest_many(
-        self,
-        codes: NDArray[np.int8],
-        scales: Scores,
-        norms: Scores,
-        groups: int,
-        lists: int,
-    ) -> tuple[ListNumbers, Scores]:
-        """Return for each query what :meth:`nearest` returns.
+    def core(self, base: Segment) -> ListSearch:
+        """Return what searches the lists, whose rows are the first ones of ``base``.
 
-        Returns
-        -------
-        numbers : (n, m) int32
-            -1 where the groups hold fewer lists.
-        products : (n, m) float32
+        Raises
+        ------
+        ShapeError
+            They are not.
         """
-        clusters = self.lists.clusters
-        scales = scales if self.metric == "l2" else scales / norms
-        ranges = visits = None
-        if groups < len(clusters.groups):
-            coarse = clusters.coarse
-            near, _, _ = scan_int8_many(
-                codes, scales, coarse.codes, coarse.scales, groups, offsets=self._group_bonus
+        lists, clusters, rows = self.lists, self.lists.clusters, self.lists.rows
+        coarse, fine = clusters.coarse, clusters.fine
+        if rows > base.rows or clusters.dim != base.codes.shape[1]:
+            raise ShapeError(
+                f"lists of {rows} rows and {clusters.dim} dimensions do not belong to a catalogue "
+                f"of {base.rows} rows and {base.codes.shape[1]} dimensions"
             )
-            order = np.argsort(near, axis=None, kind="stable")
-            starts = np.searchsorted(near.ravel()[order], np.arange(len(clusters.groups) + 1))
-            visits = starts.astype(np.int64), (order // groups).astype(np.int32)
-            ranges = clusters.ranges
-        fine = clusters.fine
-        numbers, scores, _ = scan_int8_many(
-            codes,
-            scales,
-            fine.codes,
-            fine.scales,
-            min(lists, MAX_FOUND),
-            offsets=self._list_bonus,
-            ranges=ranges,
-            visits=visits,
+        return ListSearch(
+            (coarse.codes, coarse.scales, self._group_bonus),
+            (fine.codes, fine.scales, self._list_bonus),
+            clusters.ranges,
+            lists.ranges,
+            lists.sizes,
+            (lists.bits, lists.factors),
+            base.codes[:rows],
+            base.scales[:rows],
+            None if base.offsets is None else base.offsets[:rows],
+            lists.rotation.signs,
+            None if base.vectors is None else base.vectors[:rows],
+            self.metric,
         )
-        return numbers, self._products(numbers, scores, norms[:, None])
 
     def _bonus(self, centroids: Centroids, spreads: Scores) -> Scores:
         """What is added to the product with a centroid (by the query's length, but for l2)."""

@@ -26,9 +26,9 @@ from edgerec.retrieval.sketch import PLANES, Sketches
 __all__ = ["probings", "shortlist"]
 
 OPTIMISMS = (0.0, 1.0, 2.0, 3.0)
-SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the misses that a target allows, those left to the lists
-GROUPS_SHARE = 0.1  # of the allowed misses: what groups that are not looked at may cost
-ROOM = 1.5  # lists ranked, beyond those that the sample needed: ranking all of them is dear
+# Of the misses that a target allows: what groups that are not looked at may cost, and with these
+# the lists that are not.
+SHARES = {0.1: (0.3, 0.5, 0.7, 0.9), 0.35: (0.5, 0.7, 0.9)}
 FAR = np.iinfo(np.int64).max
 
 Places = NDArray[np.int64]
@@ -88,24 +88,23 @@ def probings(
     asked = [_Asked.of(query, rows, lists) for query, rows in zip(queries, truth, strict=True)]
     k, misses = truth.shape[1], 1 - recall
     router = _router(lists, metric, asked, 1 - misses / 2)
-    groups, looks = _groups(router, asked, misses)
-    for share in SHARES:
-        rows = _reaching(np.concatenate([look.before for look in looks]), 1 - share * misses)
-        if rows is None:
-            continue
-        ranked = round(ROOM * max(look.lists_until(rows) for look in looks)) + 1
-        ranges = [lists.ranges[look.numbers[: look.lists_until(rows)]] for look in looks]
-        found = [
-            _sketch_places(lists, base, one, look.products[: len(part)], part)
-            for one, look, part in zip(asked, looks, ranges, strict=True)
-        ]
-        shortlist = _reaching(np.concatenate(found), recall)
-        if shortlist is not None:
-            yield router, Probing(rows, groups, ranked, max(shortlist, shortlist_size(k)), k)
-    rows = _reaching(np.concatenate([look.before for look in looks]), recall)
-    if rows is not None:
-        ranked = round(ROOM * max(look.lists_until(rows) for look in looks)) + 1
-        yield router, Probing(rows, groups, ranked, 0, k)
+    for groups_share, shares in SHARES.items():
+        groups, looks = _groups(router, asked, groups_share * misses)
+        before = np.concatenate([look.before for look in looks])
+        for share in shares:
+            rows = _reaching(before, 1 - share * misses)
+            if rows is None:
+                continue
+            found = [
+                _sketch_places(lists, base, one, look, look.lists_until(rows))
+                for one, look in zip(asked, looks, strict=True)
+            ]
+            shortlist = _reaching(np.concatenate(found), recall)
+            if shortlist is not None:
+                yield router, Probing(rows, groups, max(shortlist, shortlist_size(k)), k)
+        rows = _reaching(before, recall)
+        if rows is not None:
+            yield router, Probing(rows, groups, 0, k)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +138,7 @@ class _Look:
     def of(cls, router: Router, asked: _Asked, groups: int) -> _Look:
         sizes = router.lists.sizes
         numbers, products = router.nearest(asked.codes, asked.norm, groups, sizes.size)
-        held = np.cumsum(sizes[numbers])
+        held = np.cumsum(sizes[numbers], dtype=np.int64)
         before = np.full(sizes.size, FAR)
         before[numbers] = held - sizes[numbers]
         return cls(numbers, products, held, before[asked.lists])
@@ -161,12 +160,12 @@ def _router(lists: Lists, metric: Metric, asked: list[_Asked], share: float) -> 
 
 
 def _groups(router: Router, asked: list[_Asked], misses: float) -> tuple[int, list[_Look]]:
-    """Return as few groups as hold nearly all true rows, and the lists in them."""
+    """Return as few groups as lack a share ``misses`` of the true rows, and the lists in them."""
     every, groups = len(router.lists.clusters.groups), 4
     while groups < every:
         looks = [_Look.of(router, one, groups) for one in asked]
         missed = np.concatenate([look.before for look in looks]) == FAR
-        if missed.mean() <= GROUPS_SHARE * misses:
+        if missed.mean() <= misses:
             return groups, looks
         groups += groups // 2
     return every, [_Look.of(router, one, every) for one in asked]
@@ -176,9 +175,10 @@ def _sketch_places(
     lists: Lists,
     base: Segment,
     asked: _Asked,
-    products: NDArray[np.float32],
-    ranges: NDArray[np.int64],
+    look: _Look,
+    count: int,
 ) -> Places:
+    """Return where the true rows stand among those of the first ``count`` lists."""
     planes, step = sketch_query(lists.rotation.apply(asked.query.reshape(1, -1))[0], PLANES)
     rows, _ = scan_sketches(
         planes,
@@ -187,8 +187,8 @@ def _sketch_places(
         lists.factors,
         MAX_FOUND,
         offsets=_first(base.offsets, lists.rows),
-        bases=products,
-        ranges=ranges,
+        bases=look.products[:count],
+        ranges=lists.ranges[look.numbers[:count]],
     )
     return _places(rows, asked.truth)
 

@@ -17,7 +17,7 @@
 enum {
     DENSE = 24,  /* of 64 rows, so many eligible ones make a block worth scoring as it lies */
     LISTED = 64, /* rows of a list */
-    AHEAD = 192, /* rows between prefetch and use */
+    AHEAD = 320, /* rows between prefetch and use: some lists of an index */
     CACHE_LINE = 64,
 };
 
@@ -37,12 +37,15 @@ typedef struct {
     size_t n;
 } b1_list;
 
-/* What stays the same during a walk. */
+/* A walk, and the rows that it fetches meanwhile: about AHEAD rows further on, in the order of the
+ * ranges. */
 typedef struct {
     const b1_query *query;
     const er_rows_b1 *table;
     b1_list *list;
     er_topk *top;
+    const er_range *ahead, *end; /* the range to fetch from, and the end of all */
+    size_t row;                  /* the next row to fetch */
 } b1_walk;
 
 /* Scores of rows i to i + GROUP, which all exist; a bit for each that is not below the threshold,
@@ -94,6 +97,16 @@ INLINE void fetch_group(const er_rows_b1 *table, size_t row, size_t words) {
             (const void *)((uintptr_t)table->offsets + row * sizeof *table->offsets));
 }
 
+/* Fetch the next n groups, or pass over them. */
+INLINE void fetch_ahead(b1_walk *walk, size_t n, bool fetch, size_t words) {
+    for (size_t i = 0; i < n && walk->ahead < walk->end; i++) {
+        if (fetch) fetch_group(walk->table, walk->row, words);
+        walk->row += GROUP;
+        if (walk->row >= (size_t)walk->ahead->stop && ++walk->ahead < walk->end)
+            walk->row = (size_t)walk->ahead->start;
+    }
+}
+
 /* Offer the wanted rows of the group that starts at `row`. Behind the end of the range there may be
  * no memory: there the group is taken so much earlier. */
 INLINE void offer_group(const b1_walk *walk, const b1_rows *rows, er_range range, size_t row,
@@ -112,9 +125,7 @@ INLINE void offer_group(const b1_walk *walk, const b1_rows *rows, er_range range
         er_topk_offer_group(walk->top, score, wanted, walk->table->first_row + (int32_t)row);
 }
 
-/* Walk one range; `next` is where the one after it starts. */
-INLINE void walk_range(const b1_walk *walk, er_range range, float base, size_t next, size_t words,
-                       size_t n_planes) {
+INLINE void walk_range(b1_walk *walk, er_range range, float base, size_t words, size_t n_planes) {
     const er_rows_b1 *table = walk->table;
     const b1_rows rows = {.bits = table->bits,
                           .factors = table->factors,
@@ -125,12 +136,12 @@ INLINE void walk_range(const b1_walk *walk, er_range range, float base, size_t n
         size_t n = stop - row < ER_BLOCK ? stop - row : ER_BLOCK;
         uint64_t wanted = er_eligible_bits(table->eligible, row, n);
         if ((size_t)__builtin_popcountll(wanted) * ER_BLOCK < DENSE * n) {
+            fetch_ahead(walk, (n + GROUP - 1) / GROUP, false, words);
             list_rows(walk, row, wanted, base, words, n_planes);
             continue;
         }
         for (size_t g = row; g < row + n; g += GROUP, wanted >>= GROUP) {
-            size_t ahead = g + AHEAD;
-            fetch_group(table, ahead < stop ? ahead : next + (ahead - stop), words);
+            fetch_ahead(walk, 1, true, words);
             unsigned group = (unsigned)wanted & ((1u << GROUP) - 1);
             if (group) offer_group(walk, &rows, range, g, group, words, n_planes);
         }
@@ -143,11 +154,11 @@ INLINE void walk_ranges(const er_query_b1 *query, const er_rows_b1 *table, const
     b1_list list;
     list.n = 0;
     const b1_query ready = prepare(query, words, n_planes);
-    const b1_walk walk = {.query = &ready, .table = table, .list = &list, .top = top};
-    for (size_t r = 0; r < n_ranges; r++) {
-        size_t next = (size_t)(r + 1 < n_ranges ? ranges[r + 1].start : ranges[r].stop);
-        walk_range(&walk, ranges[r], bases ? bases[r] : 0.0f, next, words, n_planes);
-    }
+    b1_walk walk = {&ready, table, &list, top, .ahead = ranges, .end = ranges + n_ranges};
+    if (n_ranges) walk.row = (size_t)ranges->start;
+    fetch_ahead(&walk, AHEAD / GROUP, table->eligible == NULL, words);
+    for (size_t r = 0; r < n_ranges; r++)
+        walk_range(&walk, ranges[r], bases ? bases[r] : 0.0f, words, n_planes);
     offer_list(&walk, words, n_planes);
 }
 

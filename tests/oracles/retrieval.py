@@ -87,3 +87,11 @@ def search(
     shortlist = by_codes[: max(30, 3 * k)]
     scored = [(row, inner_product(query, vectors[row])) for row in shortlist]
     return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k]
+
+
+def length(query: NDArray[np.float32]) -> np.float32:
+    """Return the length of a query, summed in order in double; 1 for one of zeros."""
+    squares = 0.0
+    for value in query.tolist():
+        squares += value * value
+    return np.float32(squares**0.5) if squares else np.float32(1)

@@ -1,0 +1,305 @@
+#include "lists.h"
+
+#include <math.h>
+#include <stdalign.h>
+#include <string.h>
+
+#include "../bitmap/bitmap.h"
+#include "../quantize/quantize.h"
+#include "../rerank/inner_i8.h"
+#include "../rerank/rerank.h"
+#include "../rotate/rotate.h"
+#include "weigh.h"
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+bool er_lists_fit(const er_lists *lists) {
+    const size_t n_groups = lists->groups.n, n_lists = lists->lists.n, n = lists->codes.n;
+    if (n_groups > ER_TOPK_MAX || n > INT32_MAX || lists->sketches.n != n) return false;
+    if (lists->groups.dim != lists->codes.dim || lists->lists.dim != lists->codes.dim) return false;
+    if (!er_ranges_fit(lists->members, n_groups, n_lists)) return false;
+    if (er_ranges_rows(lists->members, n_groups) > n_lists) return false;
+    if (!er_ranges_fit(lists->ranges, n_lists, n)) return false;
+    for (size_t i = 0; i < n_lists; i++)
+        if (lists->sizes[i] != lists->ranges[i].stop - lists->ranges[i].start) return false;
+    return er_ranges_rows(lists->ranges, n_lists) <= n;
+}
+
+/* The scratch of one search, cut into its arrays. */
+typedef struct {
+    er_key *keys;
+    uint64_t *planes;
+    float *rotated;
+    int8_t *codes;
+    int32_t *ranked, *sizes; /* lists that were scored, and how many rows they hold */
+    float *scores;
+    int32_t *numbers; /* lists that are looked into, before that groups */
+    float *bases;     /* their scores, later products of the query with their centroids */
+    er_range *ranges;
+    int32_t *rows; /* rows proposed */
+    float *products;
+    float *decoded; /* one row */
+} workspace;
+
+static size_t proposed_at_most(const er_probing *probing) {
+    return larger(probing->shortlist, probing->wanted);
+}
+
+/* Take n elements of `size` bytes; from NULL on only the bytes are counted. */
+static void *taken(char **place, size_t n, size_t size) {
+    const uintptr_t to = alignof(max_align_t);
+    char *start = (char *)(((uintptr_t)*place + to - 1) / to * to);
+    *place = start + n * size;
+    return start;
+}
+
+static size_t cut_up(const er_lists *lists, const er_probing *probing, char *scratch,
+                     workspace *work) {
+    const size_t n_groups = lists->groups.n, n_lists = lists->lists.n;
+    const size_t proposed = proposed_at_most(probing), words = lists->sketches.words;
+    char *place = scratch;
+    work->keys = taken(&place, er_topk_workspace(larger(n_groups, proposed)), sizeof *work->keys);
+    work->planes = taken(&place, ER_LISTS_PLANES * words, sizeof *work->planes);
+    work->rotated = taken(&place, 64 * words, sizeof *work->rotated);
+    work->codes = taken(&place, lists->codes.dim, sizeof *work->codes);
+    work->decoded = taken(&place, lists->codes.dim, sizeof *work->decoded);
+    work->rows = taken(&place, proposed, sizeof *work->rows);
+    work->products = taken(&place, proposed, sizeof *work->products);
+    work->ranked = taken(&place, n_lists, sizeof *work->ranked);
+    work->scores = taken(&place, n_lists, sizeof *work->scores);
+    work->sizes = taken(&place, n_lists, sizeof *work->sizes);
+    work->numbers = taken(&place, larger(n_groups, n_lists) + 1, sizeof *work->numbers);
+    work->bases = taken(&place, larger(n_groups, n_lists) + 1, sizeof *work->bases);
+    work->ranges = taken(&place, n_lists, sizeof *work->ranges);
+    return (size_t)(place - scratch);
+}
+
+size_t er_lists_workspace(const er_lists *lists, const er_probing *probing) {
+    workspace work;
+    return cut_up(lists, probing, NULL, &work);
+}
+
+/* A search under way. */
+typedef struct {
+    const er_lists_kernels *kernels;
+    const er_lists *lists;
+    const er_probing *probing;
+    const float *query;
+    const uint8_t *eligible;
+    er_query_i8 coded;
+    float norm;
+    workspace work;
+} search;
+
+static float length_of(const float *query, size_t dim) {
+    double squares = 0.0;
+    for (size_t i = 0; i < dim; i++) squares += (double)query[i] * (double)query[i];
+    return squares > 0.0 ? (float)sqrt(squares) : 1.0f;
+}
+
+/* Score the lists of the best groups, in the order of these; returns how many. */
+static size_t score_lists(const search *s, size_t wanted) {
+    const er_lists *lists = s->lists;
+    const er_query_i8 query = {s->coded.codes,
+                               lists->metric == ER_L2 ? s->coded.scale : s->coded.scale / s->norm};
+    const bool all = wanted >= lists->groups.n;
+    size_t n_groups = lists->groups.n, n = 0;
+    int32_t *groups = s->work.numbers; /* not yet in use */
+    if (!all) {
+        er_topk top;
+        er_topk_start(&top, s->work.keys, wanted);
+        ((er_scan_i8_fn *)s->kernels->scan->fn)(&query, &lists->groups,
+                                                &(er_range){0, (int64_t)n_groups}, 1, &top);
+        n_groups = er_topk_finish(&top, groups, s->work.bases);
+    }
+    for (size_t g = 0; g < n_groups; g++) {
+        const er_range members = lists->members[all ? g : (size_t)groups[g]];
+        for (int64_t list = members.start; list < members.stop; list++, n++) {
+            s->work.ranked[n] = (int32_t)list;
+            s->work.sizes[n] = lists->sizes[list];
+        }
+    }
+    ((er_inner_i8_fn *)s->kernels->products->fn)(&query, &lists->lists, s->work.ranked, n,
+                                                 s->work.scores);
+    return n;
+}
+
+/* The score that so few of n lists reach that these hold `rows` rows and hardly more: the range of
+ * scores is halved HALVINGS times. -infinity if all of them hold fewer. */
+static float score_for(const search *s, size_t n, double rows) {
+    enum { HALVINGS = 12 };
+    const float *scores = s->work.scores;
+    float least = INFINITY, most = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        least = scores[i] < least ? scores[i] : least;
+        most = scores[i] > most ? scores[i] : most;
+    }
+    er_weigh_f32_fn *weigh = (er_weigh_f32_fn *)s->kernels->weigh->fn;
+    int32_t held;
+    weigh(scores, s->work.sizes, n, least, &held);
+    if (held < rows) return -INFINITY;
+    for (int i = 0; i < HALVINGS; i++) {
+        const float middle = least + (most - least) / 2;
+        weigh(scores, s->work.sizes, n, middle, &held);
+        if (held < rows)
+            most = middle;
+        else
+            least = middle;
+    }
+    return least;
+}
+
+/* Take those of n lists that reach a score; returns how many. */
+static size_t take_from(const search *s, size_t n, float score) {
+    const workspace *work = &s->work;
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++) { /* without a branch, so the last one may be written in vain */
+        work->numbers[m] = work->ranked[i];
+        work->bases[m] = work->scores[i];
+        m += work->scores[i] >= score;
+    }
+    for (size_t i = 0; i < m; i++) work->ranges[i] = s->lists->ranges[work->numbers[i]];
+    return m;
+}
+
+/* Geometric mean of the rows of m ranges and of those that are eligible. */
+static double held_by(const search *s, size_t m) {
+    double seen = 0.0, held = 0.0;
+    for (size_t i = 0; i < m; i++) {
+        const size_t start = (size_t)s->work.ranges[i].start, stop = (size_t)s->work.ranges[i].stop;
+        seen += (double)(stop - start);
+        held += (double)er_bitmap_count(s->kernels->count, s->eligible, start, stop);
+    }
+    return sqrt(seen * held);
+}
+
+/* Choose the lists to look into; returns how many. */
+static size_t choose(const search *s) {
+    const double enough = (double)s->probing->rows;
+    double rows = enough * s->probing->further;
+    double groups = (double)larger(s->probing->groups, 1) * s->probing->further;
+    bool all = groups >= (double)s->lists->groups.n;
+    size_t n = score_lists(s, all ? SIZE_MAX : (size_t)groups);
+    for (;;) {
+        const float score = score_for(s, n, rows);
+        if (score > -INFINITY || all) {
+            const size_t m = take_from(s, n, score);
+            if (score == -INFINITY || !s->eligible || held_by(s, m) >= enough) return m;
+            rows *= 2;
+        } else {
+            n = score_lists(s, SIZE_MAX);
+            all = true;
+        }
+    }
+}
+
+/* Propose rows of the first `looked` lists. */
+static er_status propose(const search *s, size_t looked, size_t *proposed) {
+    const er_lists *lists = s->lists;
+    if (s->probing->shortlist == 0) {
+        er_rows_i8 codes = lists->codes;
+        codes.eligible = s->eligible;
+        return er_scan_i8(s->kernels->scan, &s->coded, &codes, s->work.ranges, looked,
+                          s->probing->wanted, s->work.keys, s->work.rows, s->work.products,
+                          proposed);
+    }
+    for (size_t i = 0; i < looked; i++) { /* from scores to products with the centroids */
+        const float product = s->work.bases[i] - lists->lists.offsets[s->work.numbers[i]];
+        s->work.bases[i] = lists->metric == ER_L2 ? product : product * s->norm;
+    }
+    const size_t words = lists->sketches.words;
+    er_query_b1 query = {.planes = s->work.planes, .n_planes = ER_LISTS_PLANES};
+    er_status status = er_rotate_f32(s->kernels->rotate, s->query, 1, lists->codes.dim, 64 * words,
+                                     lists->signs, lists->n_rounds, s->work.rotated);
+    if (status == ER_OK)
+        status =
+            er_sketch_query(s->work.rotated, words, ER_LISTS_PLANES, s->work.planes, &query.step);
+    if (status != ER_OK) return status;
+    er_rows_b1 sketches = lists->sketches;
+    sketches.eligible = s->eligible;
+    er_topk top;
+    er_topk_start(&top, s->work.keys, proposed_at_most(s->probing));
+    ((er_scan_b1_fn *)s->kernels->sketches->fn)(&query, &sketches, s->work.ranges, s->work.bases,
+                                                looked, &top);
+    if (top.nan) return ER_NOT_FINITE;
+    if (top.size > top.k) er_topk_shrink(&top); /* their order does not matter */
+    for (size_t i = 0; i < top.size; i++) s->work.rows[i] = er_key_row(top.keys[i]);
+    *proposed = top.size;
+    return ER_OK;
+}
+
+/* Keep the best k of m rows, whose scores are finite; best first. */
+static size_t best(const search *s, size_t m, size_t k, int32_t *rows, float *scores) {
+    er_topk top;
+    er_topk_start(&top, s->work.keys, k);
+    for (size_t i = 0; i < m; i++)
+        if (!(s->work.products[i] < top.threshold))
+            er_topk_offer(&top, s->work.products[i], s->work.rows[i]);
+    return er_topk_finish(&top, rows, scores);
+}
+
+/* Score m rows of a table of vectors. */
+static er_status measured(const search *s, const void *vectors, size_t n, bool half,
+                          const int32_t *rows, size_t m, float *scores) {
+    const size_t dim = s->lists->codes.dim;
+    size_t at;
+    return half
+               ? er_rerank_f16(s->kernels->measure, s->query, vectors, n, dim, rows, m, scores, &at)
+               : er_rerank_f32(s->kernels->measure, s->query, vectors, n, dim, rows, m, scores,
+                               &at);
+}
+
+/* Score the m rows proposed by the vectors that are kept of them. */
+static er_status measure(const search *s, size_t m) {
+    const er_rows_i8 *codes = &s->lists->codes;
+    er_status status = ER_OK;
+    if (s->lists->vectors)
+        status = measured(s, s->lists->vectors, codes->n, s->lists->half, s->work.rows, m,
+                          s->work.products);
+    for (size_t i = 0; !s->lists->vectors && i < m && status == ER_OK; i++) {
+        const size_t row = (size_t)s->work.rows[i];
+        for (size_t d = 0; d < codes->dim; d++)
+            s->work.decoded[d] = (float)codes->codes[row * codes->dim + d] * codes->scales[row];
+        status = measured(s, s->work.decoded, 1, false, &(int32_t){0}, 1, s->work.products + i);
+    }
+    if (s->lists->metric == ER_L2)
+        for (size_t i = 0; i < m; i++) s->work.products[i] = -s->work.products[i];
+    return status;
+}
+
+/* Decide among the m rows proposed. */
+static er_status decide(const search *s, size_t m, int32_t *rows, float *scores, size_t *found) {
+    const size_t wanted = s->probing->wanted;
+    er_status status = ER_OK;
+    if (m > wanted) {
+        size_t at;
+        status = er_inner_i8(s->kernels->products, &s->coded, &s->lists->codes, s->work.rows, m,
+                             s->work.products, &at);
+        if (status == ER_OK) m = best(s, m, wanted, s->work.rows, s->work.products);
+    }
+    if (status == ER_OK) status = measure(s, m);
+    if (status == ER_OK) *found = best(s, m, s->probing->k, rows, scores);
+    return status;
+}
+
+er_status er_lists_search(const er_lists_kernels *kernels, const er_lists *lists,
+                          const er_probing *probing, const float *query, const uint8_t *eligible,
+                          void *scratch, int32_t *rows, float *scores, size_t *found,
+                          size_t *proposed, int32_t *numbers, size_t *looked) {
+    if (probing->k < 1 || probing->k > probing->wanted) return ER_BAD_K;
+    if (proposed_at_most(probing) > ER_TOPK_MAX) return ER_BAD_K;
+    if (!(probing->further >= 1.0)) return ER_BAD_SCALE;
+    search s = {kernels, lists,    probing,
+                query,   eligible, .norm = length_of(query, lists->codes.dim)};
+    cut_up(lists, probing, scratch, &s.work);
+    s.coded.codes = s.work.codes;
+    size_t done;
+    er_status status = er_quantize_f32(kernels->quantize, query, 1, lists->codes.dim, s.work.codes,
+                                       &s.coded.scale, &done);
+    if (status != ER_OK) return status;
+    *looked = choose(&s);
+    status = propose(&s, *looked, proposed);
+    if (status != ER_OK) return status;
+    if (numbers) memcpy(numbers, s.work.numbers, *looked * sizeof *numbers);
+    return decide(&s, *proposed, rows, scores, found);
+}

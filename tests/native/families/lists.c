@@ -1,0 +1,154 @@
+#include <string.h>
+
+#include "../families.h"
+
+typedef struct {
+    const float *scores;
+    const int32_t *weights;
+    size_t n;
+    float threshold;
+} weights;
+
+static void draw_weights(check *c, void *inputs) {
+    weights *in = inputs;
+    in->n = draw_length(&c->draw, 3000);
+    float *scores = take_floats(c, in->n);
+    draw_faults(&c->draw, scores, in->n);
+    int32_t *sizes = memory_take(&c->draw, in->n * sizeof *sizes, sizeof *sizes);
+    for (size_t i = 0; i < in->n; i++) sizes[i] = (int32_t)draw_below(&c->draw, 700000);
+    in->scores = scores;
+    in->weights = sizes;
+    in->threshold = in->n ? scores[draw_below(&c->draw, (uint32_t)in->n)] : 0.0f;
+}
+
+static void room_sum(check *c, const void *inputs, answer *out) {
+    (void)inputs;
+    take_room(c, out, "sum", sizeof(int32_t), sizeof(int32_t));
+}
+
+static void run_weigh(const er_kernel *kernel, const void *inputs, answer *out) {
+    const weights *in = inputs;
+    ((er_weigh_f32_fn *)kernel->fn)(in->scores, in->weights, in->n, in->threshold,
+                                    out->outputs[0].at);
+}
+
+const check_family check_weigh_f32 = {"weigh_f32", "weigh_f32", draw_weights, room_sum, run_weigh};
+
+typedef struct {
+    er_lists lists;
+    er_probing probing;
+    const float *query;
+    const uint8_t *eligible;
+    bool fits;
+} search;
+
+/* Cut n rows into so many ranges, empty ones among them. */
+static er_range *take_pieces(check *c, size_t count, size_t n) {
+    er_range *pieces = memory_take(&c->draw, count * sizeof *pieces, sizeof(int64_t));
+    int64_t start = 0;
+    for (size_t i = 0; i < count; i++) {
+        const int64_t left = (int64_t)n - start;
+        const int64_t size = draw_below(&c->draw, (uint32_t)(3 * n / (count + 1) + 2));
+        pieces[i] = (er_range){start, start + (size < left ? size : left)};
+        start = pieces[i].stop;
+    }
+    if (count && draw_one_in(&c->draw, 30)) pieces[count - 1].stop = (int64_t)n + 1;
+    return pieces;
+}
+
+static er_rows_i8 take_centroids(check *c, size_t n, size_t dim) {
+    er_rows_i8 rows = take_table(c, n, dim);
+    rows.first_row = 0;
+    if (!rows.offsets) rows.offsets = take_floats(c, n);
+    return rows;
+}
+
+static void draw_search(check *c, void *inputs) {
+    draw *d = &c->draw;
+    search *in = inputs;
+    const size_t dim = 1 + draw_below(d, 90), words = (dim + 63) / 64 + draw_below(d, 2);
+    const size_t n = draw_below(d, 900), n_lists = draw_below(d, 40), n_groups = draw_below(d, 8);
+    er_lists *lists = &in->lists;
+    lists->groups = take_centroids(c, n_groups, dim);
+    lists->lists = take_centroids(c, n_lists, dim);
+    lists->codes = take_table(c, n, dim);
+    lists->codes.first_row = 0;
+    lists->members = take_pieces(c, n_groups, n_lists);
+    lists->ranges = take_pieces(c, n_lists, n);
+    int32_t *sizes = memory_take(d, n_lists * sizeof *sizes, sizeof *sizes);
+    for (size_t i = 0; i < n_lists; i++)
+        sizes[i] = (int32_t)(lists->ranges[i].stop - lists->ranges[i].start);
+    lists->sizes = sizes;
+    uint64_t *bits = memory_take(d, n * words * sizeof *bits, sizeof *bits);
+    draw_bitmap(d, (uint8_t *)bits, n * words * sizeof *bits);
+    lists->sketches = (er_rows_b1){.bits = bits,
+                                   .factors = take_scales(c, n),
+                                   .offsets = lists->codes.offsets,
+                                   .n = n,
+                                   .words = words};
+    lists->n_rounds = 1 + draw_below(d, 3);
+    int8_t *signs = memory_take(d, lists->n_rounds * 64 * words, 1);
+    for (size_t i = 0; i < lists->n_rounds * 64 * words; i++) signs[i] = draw_one_in(d, 2) ? 1 : -1;
+    lists->signs = signs;
+    lists->vectors = draw_one_in(d, 2) ? take_floats(c, n * dim) : NULL;
+    lists->half = false;
+    lists->metric = (er_metric)draw_below(d, ER_L2 + 1);
+    float *query = take_floats(c, dim);
+    draw_faults(d, query, dim);
+    in->query = query;
+    in->eligible = take_eligible(c, n);
+    in->probing.k = draw_k(d, n);
+    in->probing = (er_probing){.rows = draw_below(d, 1000),
+                               .groups = draw_below(d, 9),
+                               .further = 1 + draw_below(d, 3),
+                               .shortlist = draw_one_in(d, 3) ? 0 : draw_below(d, 300),
+                               .wanted = in->probing.k + draw_below(d, 40),
+                               .k = in->probing.k};
+    in->fits = er_lists_fit(lists);
+}
+
+static void room_search(check *c, const void *inputs, answer *out) {
+    const search *in = inputs;
+    const size_t most = in->probing.k <= ER_TOPK_MAX ? in->probing.k : 0;
+    take_room(c, out, "rows", most * sizeof(int32_t), sizeof(int32_t));
+    take_floats_room(c, out, "scores", most);
+    take_room(c, out, "numbers", in->lists.lists.n * sizeof(int32_t), sizeof(int32_t));
+    take_room(c, out, "proposed and looked", 2 * sizeof(size_t), sizeof(size_t));
+    size_t n_bytes = 0;
+    if (in->probing.wanted <= ER_TOPK_MAX) n_bytes = er_lists_workspace(&in->lists, &in->probing);
+    out->scratch = memory_take(&c->draw, n_bytes, _Alignof(max_align_t));
+}
+
+/* The best kernel of a family that needs no more of a CPU than this one. */
+static const er_kernel *beside(const er_kernel *kernel, const char *family) {
+    const er_kernel *found = NULL;
+    er_kernel_find(family, NULL, kernel->isa, kernel->needs, &found);
+    return found;
+}
+
+static void run_search(const er_kernel *kernel, const void *inputs, answer *out) {
+    static const char *const MEASURES[] = {"inner_f32", "cosine_f32", "l2_f32"};
+    const search *in = inputs;
+    const er_lists_kernels kernels = {
+        .quantize = beside(kernel, "quantize_f32"),
+        .rotate = beside(kernel, "rotate_f32"),
+        .scan = beside(kernel, "scan_i8"),
+        .sketches = kernel,
+        .products = beside(kernel, "inner_i8"),
+        .weigh = beside(kernel, "weigh_f32"),
+        .count = beside(kernel, "count_b1"),
+        .measure = beside(kernel, MEASURES[in->lists.metric]),
+    };
+    out->status = ER_BAD_RANGE;
+    if (!in->fits) return;
+    size_t more[2] = {0, 0};
+    out->status = er_lists_search(&kernels, &in->lists, &in->probing, in->query, in->eligible,
+                                  out->scratch, out->outputs[0].at, out->outputs[1].at, &out->count,
+                                  &more[0], out->outputs[2].at, &more[1]);
+    if (out->status == ER_OK)
+        memcpy(out->outputs[3].at, more, sizeof more);
+    else
+        out->count = 0;
+}
+
+const check_family check_lists = {"lists", "scan_b1", draw_search, room_search, run_search};

@@ -40,6 +40,7 @@ def test_the_families() -> None:
         "scan_many_i8",
         "sketch_f32",
         "topk_f32",
+        "weigh_f32",
     ]
 
 

@@ -5,9 +5,9 @@ from libc.stdint cimport int8_t, int32_t, uint8_t, uint64_t
 from libc.stdlib cimport free
 
 from edgerec.kernels.arrays cimport (
-    bitmap, empty_vector, er_range, first, has_dtype, integer, matrix, ranges_in, scratch, vector)
+    bitmap, empty_vector, first, has_dtype, integer, matrix, ranges_in, scratch, vector)
 from edgerec.kernels.dispatch cimport (
-    ER_BAD_K, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel, er_status, er_status_text, find_up_to)
+    ER_BAD_K, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_status, er_status_text, find_up_to)
 from edgerec.kernels.scan cimport er_rows_i8
 
 from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
@@ -50,8 +50,8 @@ cdef class ListSearch:
     cdef er_lists_kernels kernels
     cdef object arrays  # keeps the memory alive
 
-    def __init__(self, groups, lists, members, ranges, sizes, sketches, codes, scales, offsets, signs,
-                 vectors, str metric, *, str ceiling=None):
+    def __init__(self, groups, lists, members, ranges, sizes, sketches, codes, scales, offsets,
+                 signs, vectors, str metric, *, str ceiling=None):
         cdef size_t count
         bits, factors = sketches
         self.arrays = (groups, lists, members, ranges, sizes, bits, factors, codes, scales, offsets,
@@ -157,7 +157,6 @@ cdef class ListSearch:
         if status != ER_OK:
             raise refusal(status)
         return first(best_rows, found), first(best_scores, found), proposed, first(numbers, looked)
-
 
     def search_many(self, queries, k, *, wanted, rows, groups, shortlist, further=1.0,
                     eligible=None):

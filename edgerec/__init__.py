@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgerec.compiler.compilation import compile
     from edgerec.engine.engine import Engine, open
+    from edgerec.engine.indexing import Indexed, build_index
+    from edgerec.engine.vector_index import VectorIndex, open_index
     from edgerec.importers.importer import import_model
+    from edgerec.retrieval.strategy import Target
     from edgerec.values.budget import Budget
     from edgerec.values.examples import Examples
     from edgerec.values.model import Model
@@ -24,15 +27,20 @@ __all__ = [
     "Budget",
     "Engine",
     "Examples",
+    "Indexed",
     "Input",
     "Model",
     "Output",
     "Plan",
     "Results",
     "Signature",
+    "Target",
+    "VectorIndex",
+    "build_index",
     "compile",
     "import_model",
     "open",
+    "open_index",
 ]
 
 __version__ = "0.1.0"
@@ -41,15 +49,20 @@ _HOMES = {
     "Budget": "edgerec.values.budget",
     "Engine": "edgerec.engine.engine",
     "Examples": "edgerec.values.examples",
+    "Indexed": "edgerec.engine.indexing",
     "Input": "edgerec.values.signature",
     "Model": "edgerec.values.model",
     "Output": "edgerec.values.signature",
     "Plan": "edgerec.values.plan",
     "Results": "edgerec.values.results",
     "Signature": "edgerec.values.signature",
+    "Target": "edgerec.retrieval.strategy",
+    "VectorIndex": "edgerec.engine.vector_index",
+    "build_index": "edgerec.engine.indexing",
     "compile": "edgerec.compiler.compilation",
     "import_model": "edgerec.importers.importer",
     "open": "edgerec.engine.engine",
+    "open_index": "edgerec.engine.vector_index",
 }
 
 

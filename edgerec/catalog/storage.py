@@ -38,7 +38,7 @@ SECTION = "catalog"
 def write_snapshot(snapshot: Snapshot, writer: BundleWriter) -> None:
     """Add a snapshot to a bundle: every row keeps its number, dead ones too."""
     every = np.arange(snapshot.rows, dtype=np.int32)
-    identifiers = Identifiers.of(snapshot.ids(every))
+    identifiers = snapshot.identifiers.compacted(every)
     segments = snapshot.segments
     arrays: dict[str, NDArray[Any]] = {
         "ids/hashes": identifiers.hashes,

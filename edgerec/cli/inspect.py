@@ -11,8 +11,10 @@ from edgerec.bundle.reader import open_bundle
 from edgerec.cli.built import show_plan
 from edgerec.cli.options import output_format
 from edgerec.cli.output import echo_json, table
+from edgerec.cli.strategies import show_strategy
 from edgerec.engine.models import read_models
 from edgerec.engine.tables import ItemTables, item_tables
+from edgerec.retrieval.strategy import Strategy
 
 __all__ = ["inspect_command"]
 
@@ -61,6 +63,9 @@ def _show_bundle(path: Path, output_format: str) -> None:
     click.echo(table(("part", "kind", "bytes", "sha256"), rows, right=frozenset({2})))
     if items is not None:
         _show_items(items)
+    if strategy is not None:
+        click.echo("\nretrieval")
+        show_strategy(Strategy.from_dict({k: v for k, v in strategy.items() if k != "index"}))
     for name, model in models.items():
         click.echo(f"\n{name}")
         show_plan(model.plan, "text")

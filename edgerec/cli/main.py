@@ -19,6 +19,7 @@ COMMANDS = {
     "convert": "Import a trained model as ONNX with a signature, parity-checked.",
     "demo": "Run the main job on the shop that ships with edgerec.",
     "doctor": "Say what this machine can run, and what is missing.",
+    "index": "Turn vectors into an index, chosen by measurement.",
     "inspect": "Show what a model or a bundle holds.",
     "prune": "Remove hidden width that a model does not need.",
     "quantize": "Write a model's INT8 form.",

@@ -11,9 +11,19 @@ import click
 
 from edgerec.errors import InvalidInput
 
-__all__ = ["asking", "force", "output_format", "parse_conditions", "seed", "threads"]
+__all__ = [
+    "asking",
+    "force",
+    "output_format",
+    "parse_bytes",
+    "parse_conditions",
+    "seed",
+    "threads",
+]
 
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?")
+POWERS = {"": 0, "k": 1, "M": 2, "G": 3, "T": 4}
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 output_format = click.option(
@@ -67,6 +77,24 @@ def parse_conditions(conditions: tuple[str, ...]) -> dict[str, Any] | None:
     if not parsed:
         return None
     return parsed[0] if len(parsed) == 1 else {"and": parsed}
+
+
+def parse_bytes(text: str) -> int:
+    """Read a number of bytes such as ``2GB`` (10⁹), ``512MiB`` (2²⁰) or ``1500000``.
+
+    Raises
+    ------
+    InvalidInput
+        It is none, or less than one byte.
+    """
+    found = BYTES.fullmatch(text.strip())
+    if found is None:
+        raise InvalidInput(f"wanted a number of bytes such as 2GB or 512MiB, got {text!r}")
+    number, prefix, binary = found.groups()
+    size = int(float(number) * (1024 if binary else 1000) ** POWERS[prefix])
+    if size < 1:
+        raise InvalidInput(f"wanted at least one byte, got {text!r}")
+    return size
 
 
 def _condition(text: str) -> dict[str, Any]:

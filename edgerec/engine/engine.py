@@ -14,6 +14,7 @@ from edgerec.catalog.catalog import Catalog
 from edgerec.engine import changes
 from edgerec.engine.asking import Asking
 from edgerec.engine.golden import Replay, ask, replay, replay_inputs
+from edgerec.engine.indexing import INDEX_KIND
 from edgerec.engine.models import ShippedModel, open_session, read_models, warnings_for
 from edgerec.engine.rank import rank
 from edgerec.engine.recommend import recommend
@@ -74,6 +75,9 @@ def open(
     """
     prefault = check_prefault(prefault)
     bundle = open_bundle(path)
+    if bundle.manifest.sections.get("kind") == INDEX_KIND:
+        bundle.close()
+        raise BundleError(f"{path} holds an index, no models: open it with edgerec.open_index")
     try:
         return _engine(bundle, thread_budget(threads).threads, upkeep=upkeep, prefault=prefault)
     except BundleError:

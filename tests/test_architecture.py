@@ -43,7 +43,7 @@ OFFLINE = {"graph", "importers", "models", "training", "compression", "compiler"
 HOME_OF = {
     "onnxruntime": {"backends/onnxruntime.py"},
     "openvino": {"backends/openvino.py"},
-    "faiss": {"retrieval/faiss.py"},
+    "faiss": {"retrieval/faiss.py", "retrieval/peers.py"},  # to serve; to compare with
     "click": {"cli"},
 }
 OFFLINE_ONLY = ("onnx", "torch")

@@ -10,7 +10,7 @@ from edgerec.errors import InvalidInput, OutputExists
 from edgerec.graph.metadata import write_signature
 from edgerec.values.model import Model
 
-__all__ = ["read_json", "write_model_file"]
+__all__ = ["check_new", "read_json", "write_model_file", "write_text_file"]
 
 
 def read_json(path: Path) -> Any:
@@ -37,11 +37,34 @@ def write_model_file(model: Model, out: Path, *, force: bool) -> None:
     InvalidInput
         ``out`` cannot be written.
     """
+    _write(out, write_signature(model.graph, model.signature), force=force)
+
+
+def write_text_file(out: Path, text: str, *, force: bool) -> None:
+    """Write text as UTF-8; the file appears whole or not at all.
+
+    Raises
+    ------
+    OutputExists, InvalidInput
+        As :func:`write_model_file`.
+    """
+    _write(out, text.encode(), force=force)
+
+
+def check_new(out: Path, *, force: bool) -> None:
+    """Say before the work begins that ``out`` could not be written after it."""
+    if out.exists() and not force:
+        raise OutputExists(f"{out} exists; give --force to replace it")
+    if not out.parent.is_dir():
+        raise InvalidInput(f"cannot write {out}: there is no directory {out.parent}")
+
+
+def _write(out: Path, data: bytes, *, force: bool) -> None:
     if out.exists() and not force:
         raise OutputExists(f"{out} exists; give --force to replace it")
     aside = out.with_name(f".{out.name}.partial")
     try:
-        aside.write_bytes(write_signature(model.graph, model.signature))
+        aside.write_bytes(data)
         aside.replace(out)
     except OSError as error:
         raise InvalidInput(f"cannot write {out}: {error.strerror}") from error

@@ -14,6 +14,7 @@ from edgerec.errors import EdgerecError, InvalidInput
 __all__ = ["main"]
 
 COMMANDS = {
+    "bench": "Measure what a bundle answers with beside its peers.",
     "build": "Build a shop's bundle from a recipe.",
     "compile": "Choose by measurement how one model runs here, and bundle it.",
     "convert": "Import a trained model as ONNX with a signature, parity-checked.",

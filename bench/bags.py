@@ -1,6 +1,7 @@
 """Embedding bags over a table that no cache holds, beside PyTorch's: one thread, random ids.
 
     python -m bench.bags [--rounds 15] [--rows 5000000] [--clock wall|cpu]
+    python -m bench.retrieval --only bags
 
 Contenders take turns in shuffled order, with the cache flushed before each and ids that nobody has
 asked for yet. Every contender's sums are compared with those of the float32 table first. PyTorch's
@@ -21,11 +22,11 @@ import torch
 from numpy.typing import NDArray
 
 from bench.figures import Figure, report
-from bench.retrieval.timing import CLOCKS, Flush, Times, turns
+from bench.retrieval.run import Outcome, Run
+from bench.retrieval.timing import CLOCKS, Times, turns
 from edgerec.kernels.bags import embedding_bags, pack_rows
 from edgerec.machine.pages import resident
 
-SEED = 7
 DIM = 64
 LENGTHS = (10, 50)
 IDS = 10_000  # a call
@@ -33,6 +34,7 @@ CALLS = 4  # a turn
 GOALS = {"torch int8": 2.0, "torch fp32": 1.2}
 TOLERANCE = {"int4": 0.25, "int8": 0.02, "fp32": 1e-4}
 """Largest error a row: half a step of the codes, of rows that reach to about 3.5."""
+ROWS = 5_000_000
 
 Ids = NDArray[np.int32]
 Bags = Callable[[Ids, NDArray[np.int64]], NDArray[np.float32]]
@@ -115,33 +117,40 @@ def _figures(length: int, times: Mapping[str, Times]) -> Iterator[Figure]:
         yield Figure(f"bags of {length}, int8: {peer}", ratio, "x", ">=", goal)
 
 
-def main() -> int:
-    """Measure bags of every length, print and keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
-    options = parser.parse_args()
+def bags(run: Run, *, rows: int = ROWS) -> Outcome:
+    """Measure bags of every length."""
     torch.set_num_threads(1)
-    rng = np.random.default_rng(SEED)
-    x = rng.standard_normal((options.rows, DIM), np.float32)
+    rng = run.rng()
+    x = rng.standard_normal((rows, DIM), np.float32)
 
     def draw() -> Ids:
-        return rng.integers(0, options.rows, IDS, np.int32)
+        return rng.integers(0, rows, IDS, np.int32)
 
-    bags, flush, figures = contenders(x), Flush(), []
-    _check(x, bags, draw)
+    asked, figures = contenders(x), list[Figure]()
+    _check(x, asked, draw)
     for length in LENGTHS:
         times = turns(
-            {name: partial(_turn, sums, length, draw) for name, sums in bags.items()},
-            rounds=options.rounds,
+            {name: partial(_turn, sums, length, draw) for name, sums in asked.items()},
+            rounds=run.rounds,
             rng=rng,
-            flush=flush,
-            clock=options.clock,
+            flush=run.flush,
+            clock=run.clock,
         )
         figures.extend(_figures(length, times))
-    details = {"rows": options.rows, "dim": DIM, "rounds": options.rounds, "clock": options.clock}
-    return report("bags", figures, seed=SEED, details=details)
+    return Outcome(figures, {"rows": rows, "dim": DIM})
+
+
+def main() -> int:
+    """Measure, print and keep the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
+    options = parser.parse_args()
+    run = Run(options.rounds, options.clock, seed=7)
+    outcome = bags(run, rows=options.rows)
+    details = {**outcome.details, "rounds": run.rounds, "clock": run.clock}
+    return report("bags", outcome.figures, seed=run.seed, details=details)
 
 
 if __name__ == "__main__":

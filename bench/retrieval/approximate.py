@@ -19,6 +19,7 @@ from bench.figures import Figure
 from bench.retrieval import ours, sets, tuning
 from bench.retrieval.building import index_of
 from bench.retrieval.cache import entry
+from bench.retrieval.chosen import chosen
 from bench.retrieval.peer import Searcher
 from bench.retrieval.peers import PEERS
 from bench.retrieval.run import Outcome, Run
@@ -66,7 +67,7 @@ class Point:
 def approximate(name: str, run: Run) -> Outcome:
     """Measure one set."""
     data = sets.load(name)
-    contenders = [*_peers(data), *_ours(data)]
+    contenders = [*_peers(data), *_ours(data), _by_strategy(data)]
     points = _points(contenders, data, run)
     table = [
         {
@@ -97,10 +98,17 @@ def _peers(data: sets.DataSet) -> Iterator[Contender]:
 
 
 def _ours(data: sets.DataSet) -> Iterator[Contender]:
-    for b in ours.built(np.array(data.items)):
+    for b in ours.built(data):
         find = tuning.Tuning(b.searcher, data).cheapest
         settings = {goal: find(*goal) for goal in GOALS}
         yield Contender(b.name, b.searcher, b.build_cpu_s, b.hot_bytes_an_item, settings, True)
+
+
+def _by_strategy(data: sets.DataSet) -> Contender:
+    found = chosen(data, GOALS)
+    print(*(f"{data.name}: {reason}" for reason in found.reasons), sep="\n", file=sys.stderr)
+    size = found.hot_bytes_an_item
+    return Contender("edgerec, as chosen", found, found.build_cpu_s, size, found.settings, True)
 
 
 def _cached_settings(

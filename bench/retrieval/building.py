@@ -10,23 +10,17 @@ time is the CPU time of training and filling alone, so that a shared machine doe
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import time
 from importlib import metadata
 
-# One thread for every peer, set before anything loads BLAS.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
-
-import numpy as np  # noqa: E402
-
-from bench.retrieval import sets  # noqa: E402
-from bench.retrieval.cache import Entry, entry  # noqa: E402
-from bench.retrieval.peer import Peer  # noqa: E402
-from bench.retrieval.peers import PEERS  # noqa: E402
-from bench.sequences import DataAbsent  # noqa: E402
+import bench.one_thread  # noqa: F401 - before anything loads BLAS
+from bench.retrieval import sets
+from bench.retrieval.cache import Entry, entry
+from bench.retrieval.peer import Peer
+from bench.retrieval.peers import PEERS
+from bench.sequences import DataAbsent
 
 __all__ = ["index_of"]
 
@@ -44,7 +38,7 @@ def build(data: sets.DataSet, peer: Peer) -> None:
     with place.made() as folder:
         if folder is None:
             return
-        items = np.array(data.items)
+        items = data.read()
         wall, cpu = time.perf_counter(), time.process_time()
         save = peer.build(items, **peer.settings)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -17,7 +17,13 @@ __all__ = ["Entry", "cache_folder", "digest_of", "entry", "sources_digest"]
 CACHE_VARIABLE = "EDGEREC_CACHE"
 RECORD = "record.json"
 ROOT = Path(__file__).parents[2]
-SOURCES = ("edgerec/**/*.py*", "src_c/**/*.[ch]", "src_c/*.def", "bench/**/*.[pc]*")
+SOURCES = (
+    *(f"edgerec/{part}/**/*.py*" for part in ("catalog", "kernels", "machine", "retrieval")),
+    "src_c/**/*.[ch]",
+    "src_c/*.def",
+    "bench/retrieval/**/*.[pc]*",
+    "bench/bags.py",
+)
 
 
 class Entry:

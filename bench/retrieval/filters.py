@@ -30,6 +30,9 @@ SLOWER_GOAL, RECALL_GOAL = 1.2, 0.95
 CALLBACK_SHARES = (0.5, 0.1, 0.01)
 """hnswlib's filter is a Python function; beyond these it takes seconds a query."""
 
+PLAIN = " unfiltered"
+
+Mask = NDArray[np.bool_]
 Search = Callable[[Vectors], Rows]
 
 
@@ -40,32 +43,28 @@ class Filter:
     name: str
     share: float
     eligible: Eligible
-    mask: NDArray[np.bool_]
+    mask: Mask
     truth: Rows
 
 
 def filters(run: Run, *, name: str = "clustered") -> Outcome:
     """Measure every share, at random and in clumps, on one set."""
     data = sets.load(name)
-    items, queries = np.array(data.items), np.array(data.queries[:ASKED])
-    indexes = {b.name: b.searcher for b in ours.built(items)}
-    settings = {n: tuning.Tuning(s, data).cheapest(K, RECALL_GOAL) for n, s in indexes.items()}
-    mine = {n: indexes[n].index_at(s.effort, s.width) for n, s in settings.items() if s is not None}
+    items, queries = data.read(), np.array(data.queries[:ASKED])
+    mine = dict(_ours(data))
     flat, graph = _faiss_sq8(items), _hnswlib(data)
     figures: list[Figure] = []
     details: dict[str, Any] = {}
     for case in _cases(items, queries, run.rng()):
-        searches: dict[str, Search] = {
-            n: partial(_rows, index.search, case.eligible) for n, index in mine.items()
-        }
-        searches |= {f"{n} unfiltered": partial(_rows, i.search, None) for n, i in mine.items()}
+        searches = {n: search(case.mask) for n, search in mine.items()}
+        searches |= {f"{n}{PLAIN}": search(None) for n, search in mine.items()}
         searches["faiss sq8 + bitmap"] = flat(case)
         if graph is not None and case.share in CALLBACK_SHARES:
             searches["hnswlib filter"] = graph(case)
         found = _measured(searches, queries, case, run)
         details[case.name] = found
         figures += _figures(case, found, list(mine))
-    del indexes, mine, flat, graph
+    del mine, flat, graph
     gc.collect()
     return Outcome(figures, details)
 
@@ -86,9 +85,18 @@ def _cases(items: Vectors, queries: Vectors, rng: np.random.Generator) -> Iterat
             yield Filter(name, share, Eligible(pack(mask), count, n), mask, truth)
 
 
-def _rows(search: Callable[..., Any], eligible: Eligible | None, query: Vectors) -> Rows:
-    rows: Rows = search(query, K, eligible=eligible).rows
-    return rows
+def _ours(data: sets.DataSet) -> Iterator[tuple[str, Callable[[Mask | None], Search]]]:
+    """Yield ways to search under a mask, each index at the setting that has the recall without."""
+    for b in ours.built(data):
+        setting = tuning.Tuning(b.searcher, data).cheapest(K, RECALL_GOAL)
+        if setting is not None:
+            yield b.name, partial(_under, b.searcher, setting)
+
+
+def _under(mine: ours.Mine, setting: tuning.Setting, mask: Mask | None) -> Search:
+    eligible = None if mask is None else mine.eligible(mask)
+    search, numbers = mine.index_at(setting.effort, setting.width, K).search, mine.numbers
+    return lambda query: numbers[search(query, K, eligible=eligible).rows]
 
 
 def _faiss_sq8(items: Vectors) -> Callable[[Filter], Search]:
@@ -155,14 +163,14 @@ def _measured(
 def _figures(
     case: Filter, found: Mapping[str, Mapping[str, float]], mine: list[str]
 ) -> Iterator[Figure]:
-    """The quickest of ours that holds the recall, against FAISS and against no filter."""
+    """The quickest of ours with the recall, against FAISS and the quickest without a filter."""
     holding = [n for n in mine if found[n]["recall"] >= RECALL_GOAL] or mine
     best = min(holding, key=lambda n: found[n]["median_us"])
     us, label = found[best]["median_us"], f"filter {case.name}"
     faiss = found["faiss sq8 + bitmap"]["median_us"]
     goal, note = FAISS_GOALS.get(case.share), f"{best} {us:.4g} us, FAISS {faiss:.4g} us"
     yield Figure(f"{label}: FAISS SQ8", faiss / us, "x", ">=", goal, note)
-    plain = found[f"{best} unfiltered"]["median_us"]
+    plain = min(found[n + PLAIN]["median_us"] for n in mine)
     yield Figure(f"{label}: unfiltered", us / plain, "x", "<=", SLOWER_GOAL, f"{plain:.4g} us")
     yield Figure(f"{label}: recall", found[best]["recall"], wanted=RECALL_GOAL)
     wanted = float(min(K, case.eligible.count))

@@ -36,7 +36,7 @@ def growth(run: Run, *, sizes: tuple[int, ...] = SIZES) -> Outcome:
 def _measured(n: int, run: Run) -> list[dict[str, Any]]:
     data = _data(n, run.rng())
     rows, turning = {}, {}
-    for b in ours.built(data.items):
+    for b in ours.built(data):
         setting = tuning.Tuning(b.searcher, data).cheapest(K, RECALL)
         if setting is None:
             continue

@@ -55,6 +55,10 @@ class DataSet:
     queries: Vectors
     truth: NDArray[np.int32]
 
+    def read(self) -> NDArray[Any]:
+        """Return the items in memory, mapped or not."""
+        return np.array(self.items)
+
 
 SOURCES = {
     "clustered": Source(generated.clustered, asdict(generated.Clustered())),

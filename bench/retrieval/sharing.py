@@ -33,7 +33,7 @@ def sharing(run: Run, *, name: str = "clustered", seconds: float = SECONDS) -> O
     data = sets.load(name)
     queries = np.array(data.queries)
     figures, details = [], {}
-    for b in ours.built(np.array(data.items)):
+    for b in ours.built(data):
         setting = tuning.Tuning(b.searcher, data).cheapest(K, RECALL)
         if setting is None:
             continue

@@ -58,7 +58,7 @@ def index(tmp_path: Path) -> VectorIndex:
 @pytest.mark.parametrize("kind", ["exact", "sketch", "lists"])
 def test_it_finds_what_numpy_finds(metric: Any, kind: str, tmp_path: Path) -> None:
     vectors = drawn(ROWS)
-    target = Target(k=10, recall=0.9, index=kind)
+    target = Target(k=10, recall=0.99, index=kind)
     made = edgerec.build_index(vectors, tmp_path / "i", metric=metric, target=target)
     assert (made.rows, made.dim, made.strategy.target) == (ROWS, DIM, target)
     found = []
@@ -118,6 +118,46 @@ def test_changes_are_seen_by_the_next_search(index: VectorIndex) -> None:
     after = index.search(query, k=20)
     assert (after.ids, after.scores.tolist()) == (before.ids, before.scores.tolist())
     assert len(index) == ROWS
+
+
+@pytest.mark.parametrize("kind", ["exact", "sketch", "lists"])
+def test_what_was_changed_is_saved(kind: str, tmp_path: Path) -> None:
+    target = Target(k=10, recall=0.9, index=kind)
+    build_index(drawn(ROWS), tmp_path / "i", target=target, attributes={"n": np.arange(ROWS)})
+    queries = drawn(5, seed=3)
+    with open_index(tmp_path / "i") as index:
+        index.upsert(["new", "7"], 3 * queries[:2], n=[1, 2])
+        index.update("8", n=80)
+        index.delete(["9"])
+        with pytest.raises(OutputExists):
+            index.save(tmp_path / "i")
+        version = index.save(tmp_path / "later")
+        index.compact()
+        index.save(tmp_path / "i", force=True)
+    for name in ("later", "i"):
+        with open_index(tmp_path / name) as saved:
+            assert (saved.version == version) == (name == "later")
+            assert (len(saved), saved.items(["8", "7"])[0]["n"]) == (ROWS, 80)
+            found = saved.search_many(queries, k=ROWS)
+            assert [results.ids[0] for results in found[:2]] == ["new", "7"]
+            for results in found:
+                assert (len(set(results.ids)), results.sequence) == (ROWS, 3)
+                assert "9" not in results.ids
+
+
+def test_a_change_while_it_is_saved_is_noticed(
+    index: VectorIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = index._retriever.write
+
+    def changed(writer: Any) -> None:
+        index.update("3", colour="green")
+        write(writer)
+
+    monkeypatch.setattr(index._retriever, "write", changed)
+    with pytest.raises(InvalidInput, match="between changes"):
+        index.save(tmp_path / "later")
+    assert not (tmp_path / "later").exists()
 
 
 def test_filters_leave_what_meets_them(index: VectorIndex) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgerec.bundle.reader import Bundle, open_bundle
+from edgerec.bundle.writer import BundleWriter
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.catalog.vectors import Metric
-from edgerec.engine.indexing import items_of
+from edgerec.engine.indexing import INDEX_KIND, items_of
 from edgerec.engine.tables import Prefault, bring_in, check_prefault, memory_info
 from edgerec.errors import BundleError, EngineClosed, InvalidInput, ShapeError
 from edgerec.machine.threads import thread_budget
@@ -80,7 +81,7 @@ class VectorIndex:
     """Items found by their vectors. Thread-safe and fork-safe; a context manager.
 
     Made by :func:`edgerec.open_index`. Changes are seen by the next search; they stay in this
-    process.
+    process until :meth:`save`.
     """
 
     def __init__(
@@ -227,6 +228,41 @@ class VectorIndex:
         """
         self._now()
         self._upkeep.compact()
+
+    def save(self, out: str | os.PathLike[str], *, force: bool = False) -> str:
+        """Write the items as they are now, and the index over them, as a bundle of its own.
+
+        Call :meth:`compact` first to leave out the rows that changes left behind.
+
+        Parameters
+        ----------
+        out : path
+            Not the bundle that is open here, unless ``force`` replaces it: what is open stays.
+        force : bool
+            Replace a bundle that is there.
+
+        Returns
+        -------
+        version : str
+            Digest of what was written.
+
+        Raises
+        ------
+        OutputExists
+            ``out`` is there and ``force`` was not given, or it is no bundle.
+        InvalidInput
+            Items were changed, or compacted, meanwhile; nothing is written then.
+        """
+        before, catalog = self._now(), self._retriever.catalog
+        with BundleWriter(out, force=force) as writer:
+            catalog.write(writer)
+            self._retriever.write(writer)
+            writer.set("kind", INDEX_KIND)
+            if catalog.snapshot() is not before:
+                raise InvalidInput(
+                    "items were changed while they were saved: do it between changes"
+                )
+        return writer.version
 
     def items(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The attributes of known items, in the order of ``ids``."""

@@ -16,14 +16,14 @@ typedef struct er_range {
 bool er_ranges_fit(const er_range *ranges, size_t n_ranges, size_t n_rows);
 
 /* Which queries see which range: those of range i are queries[offsets[i]] to
- * queries[offsets[i + 1] - 1]. The ranges are visited in their order, the rows of each read once. */
-typedef struct er_visits {
+ * queries[offsets[i + 1] - 1]. The ranges are taken in their order, the rows of each read once. */
+typedef struct er_lookups {
     const int64_t *offsets; /* one more than there are ranges, from 0, not descending */
     const int32_t *queries; /* offsets[n_ranges] numbers of queries */
-} er_visits;
+} er_lookups;
 
 /* Whether the offsets are as above and the numbers below n_queries. */
-bool er_visits_fit(const er_visits *visits, size_t n_ranges, size_t n_queries);
+bool er_lookups_fit(const er_lookups *lookups, size_t n_ranges, size_t n_queries);
 
 /* A place in ranges, and how many rows are still to come from it on. */
 typedef struct er_cursor {

@@ -10,7 +10,7 @@ const char *er_status_text(er_status status) {
     case ER_TOO_LONG: return "more elements than the kernel is exact for";
     case ER_BAD_ROW: return "a row number lies outside the table";
     case ER_BAD_RANGE: return "a range of rows lies outside the table";
-    case ER_BAD_VISITS: return "visits that do not belong to the ranges and the queries";
+    case ER_BAD_LOOKUPS: return "lookups that do not belong to the ranges and the queries";
     case ER_BAD_OFFSET: return "an offset falls, or points outside what it divides";
     case ER_BAD_CODE: return "a code lies outside [-127, 127]";
     case ER_BAD_SCALE: return "a scale is not finite and positive";

@@ -15,7 +15,7 @@ typedef enum er_status {
     ER_TOO_LONG,       /* more elements or rows than the exact range of the kernel */
     ER_BAD_ROW,        /* a row number lies outside the table */
     ER_BAD_RANGE,      /* a range of rows does not lie inside the table */
-    ER_BAD_VISITS,     /* visits that do not belong to the ranges and the queries */
+    ER_BAD_LOOKUPS,    /* lookups that do not belong to the ranges and the queries */
     ER_BAD_OFFSET,     /* an offset falls, or points outside what it divides */
     ER_BAD_CODE,       /* a code lies outside [-127, 127] */
     ER_BAD_SCALE,      /* a scale is not finite, or not positive */

@@ -19,13 +19,13 @@ from tests.strategies.arrays import (
     disjoint_ranges,
     fenced,
     lengths,
+    lookups_of,
     positive_scales,
     score_offsets,
-    visits_of,
 )
 from tests.strategies.isas import each_isa
 
-Visits = tuple[NDArray[np.int64], NDArray[np.int32]]
+Lookups = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 QUERIES = (0, 1, 2, 3, 4, 5, 63, 64, 65, 200)
 
@@ -35,11 +35,13 @@ def codes_of(n: int, dim: int, seed: int = 0) -> tuple[NDArray[np.int8], NDArray
     return rng.integers(-127, 128, (n, dim), np.int8), rng.uniform(0.01, 0.02, n).astype(np.float32)
 
 
-def seen_by(query: int, ranges: NDArray[np.int64] | None, visits: Visits | None) -> NDArray | None:
+def seen_by(
+    query: int, ranges: NDArray[np.int64] | None, lookups: Lookups | None
+) -> NDArray | None:
     """The ranges that a query sees."""
-    if visits is None or ranges is None:
+    if lookups is None or ranges is None:
         return ranges
-    starts, numbers = visits
+    starts, numbers = lookups
     sees = [query in numbers[a:b] for a, b in pairwise(starts)]
     return ranges[np.array(sees, np.bool_)]
 
@@ -61,9 +63,9 @@ def test_each_query_gets_the_best_of_the_rows_it_sees(
     chosen = data.draw(bitmaps(n))
     mask, eligible = chosen if chosen else (None, None)
     offsets, ranges = data.draw(score_offsets(n)), data.draw(disjoint_ranges(n))
-    visits = None
+    lookups = None
     if ranges is not None and data.draw(st.booleans()):
-        visits = data.draw(visits_of(len(ranges), q))
+        lookups = data.draw(lookups_of(len(ranges), q))
     rows, scores, found = scan_int8_many(
         fenced(queries),
         fenced(query_scales),
@@ -73,7 +75,7 @@ def test_each_query_gets_the_best_of_the_rows_it_sees(
         offsets=None if offsets is None else fenced(offsets),
         eligible=None if eligible is None else fenced(eligible),
         ranges=ranges,
-        visits=visits,
+        lookups=lookups,
         isa=isa,
     )
     assert rows.shape == scores.shape == (q, min(k, n))
@@ -81,7 +83,7 @@ def test_each_query_gets_the_best_of_the_rows_it_sees(
     for i in range(q):
         with np.errstate(over="ignore"):
             every = oracle.scan_scores(queries[i], query_scales[i], codes, scales, offsets)
-        wanted = oracle.best(every, k, oracle.within(n, mask, seen_by(i, ranges, visits)))
+        wanted = oracle.best(every, k, oracle.within(n, mask, seen_by(i, ranges, lookups)))
         assert found[i] == len(wanted[0])
         assert rows[i, : found[i]].tolist() == wanted[0]
         assert scores[i, : found[i]].tolist() == wanted[1]
@@ -193,13 +195,13 @@ def test_an_infinite_scale_is_an_ordinary_value(isa: str) -> None:
         ([-1, 0, 2], [0, 1]),
     ],
 )
-def test_visits_that_do_not_fit_are_refused(starts: list[int], numbers: list[int]) -> None:
+def test_lookups_that_do_not_fit_are_refused(starts: list[int], numbers: list[int]) -> None:
     codes, scales = codes_of(9, 4)
     queries, query_scales = codes_of(3, 4, 1)
     ranges = np.array([[0, 4], [4, 9]], np.int64)
-    visits = np.array(starts, np.int64), np.array(numbers, np.int32)
-    with pytest.raises(ValueRangeError, match="visits"):
-        scan_int8_many(queries, query_scales, codes, scales, 1, ranges=ranges, visits=visits)
+    lookups = np.array(starts, np.int64), np.array(numbers, np.int32)
+    with pytest.raises(ValueRangeError, match="lookups"):
+        scan_int8_many(queries, query_scales, codes, scales, 1, ranges=ranges, lookups=lookups)
 
 
 @pytest.mark.parametrize(
@@ -209,11 +211,11 @@ def test_visits_that_do_not_fit_are_refused(starts: list[int], numbers: list[int
         ("queries", np.zeros(4, np.int8)),
         ("query_scales", np.zeros(2, np.float32)),
         ("query_scales", np.zeros(3, np.float64)),
-        ("visits", np.zeros(3, np.int64)),
-        ("visits", (np.zeros(2, np.int64), np.zeros(1, np.int32))),
-        ("visits", (np.zeros(3, np.int64), np.zeros(1, np.int32))),
-        ("visits", (np.zeros(2, np.int32), np.zeros(0, np.int32))),
-        ("visits", (np.zeros(2, np.int64), np.zeros(0, np.int64))),
+        ("lookups", np.zeros(3, np.int64)),
+        ("lookups", (np.zeros(2, np.int64), np.zeros(1, np.int32))),
+        ("lookups", (np.zeros(3, np.int64), np.zeros(1, np.int32))),
+        ("lookups", (np.zeros(2, np.int32), np.zeros(0, np.int32))),
+        ("lookups", (np.zeros(2, np.int64), np.zeros(0, np.int64))),
     ],
 )
 def test_arguments_of_another_kind_are_refused(name: str, bad: object) -> None:

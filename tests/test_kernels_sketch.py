@@ -1,4 +1,4 @@
-"""Sketches and the search over them: exact integers, bounded errors, filters, ranges, visits."""
+"""Sketches and the search over them: exact integers, bounded errors, filters, ranges, lookups."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.strategies.arrays import (
     fenced,
     float_rows,
     lengths,
+    lookups_of,
     score_offsets,
     sketch_words,
-    visits_of,
 )
 from tests.strategies.isas import each_isa
 
@@ -281,7 +281,7 @@ def test_many_queries_find_what_each_finds_alone(
     _, eligible = data.draw(bitmaps(n)) or (None, None)
     seen = None
     if data.draw(st.booleans()):
-        seen = data.draw(visits_of(1 if ranges is None else len(ranges), queries))
+        seen = data.draw(lookups_of(1 if ranges is None else len(ranges), queries))
     bases = None if seen is None else data.draw(score_offsets(len(seen[1])))
     rows, scores, found = scan_sketches_many(
         planes,
@@ -293,12 +293,12 @@ def test_many_queries_find_what_each_finds_alone(
         bases=bases,
         eligible=eligible,
         ranges=ranges,
-        visits=seen,
+        lookups=seen,
         isa=isa,
     )
     assert rows.shape == scores.shape == (queries, min(k, n))
     for query in range(queries):
-        mine, base = visited(query, n, ranges, seen, bases)
+        mine, base = looked_up(query, n, ranges, seen, bases)
         alone = scan_sketches(
             planes[query],
             steps[query],
@@ -318,19 +318,19 @@ def test_many_queries_find_what_each_finds_alone(
         assert (scores[query, m:] == -np.inf).all()
 
 
-def visited(
+def looked_up(
     query: int,
     n: int,
     ranges: NDArray[np.int64] | None,
-    visits: tuple[NDArray[np.int64], NDArray[np.int32]] | None,
+    lookups: tuple[NDArray[np.int64], NDArray[np.int32]] | None,
     bases: NDArray[np.float32] | None,
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.float32] | None]:
     """Ranges and bases of one query."""
-    if visits is None:
+    if lookups is None:
         return ranges, None
     whole = np.array([[0, n]], np.int64) if ranges is None else ranges
-    places = np.flatnonzero(visits[1] == query)
-    mine = np.searchsorted(visits[0], places, side="right") - 1
+    places = np.flatnonzero(lookups[1] == query)
+    mine = np.searchsorted(lookups[0], places, side="right") - 1
     return whole[mine], None if bases is None else bases[places]
 
 
@@ -392,19 +392,19 @@ def test_ranges_outside_the_table_are_refused(bad: list[int]) -> None:
 @pytest.mark.parametrize(
     ("offsets", "queries"), [([1, 3], [0, 1, 1]), ([0, 1], [2]), ([0, 1], [-1])]
 )
-def test_visits_that_do_not_fit_are_refused(offsets: list[int], queries: list[int]) -> None:
+def test_lookups_that_do_not_fit_are_refused(offsets: list[int], queries: list[int]) -> None:
     bits, factors = sketches_of(3, 1)
-    visits = np.array(offsets, np.int64), np.array(queries, np.int32)
-    with pytest.raises(ValueRangeError, match="visits' starts must ascend"):
+    lookups = np.array(offsets, np.int64), np.array(queries, np.int32)
+    with pytest.raises(ValueRangeError, match="lookups' starts must ascend"):
         scan_sketches_many(
-            np.stack([planes_of(1)] * 2), np.ones(2, np.float32), bits, factors, 1, visits=visits
+            np.stack([planes_of(1)] * 2), np.ones(2, np.float32), bits, factors, 1, lookups=lookups
         )
 
 
-def test_offsets_of_visits_that_descend_are_refused() -> None:
+def test_offsets_of_lookups_that_descend_are_refused() -> None:
     bits, factors = sketches_of(3, 1)
-    visits = np.array([0, 5, 1], np.int64), np.zeros(1, np.int32)
-    with pytest.raises(ValueRangeError, match="visits' starts must ascend"):
+    lookups = np.array([0, 5, 1], np.int64), np.zeros(1, np.int32)
+    with pytest.raises(ValueRangeError, match="lookups' starts must ascend"):
         scan_sketches_many(
             planes_of(1)[None],
             np.ones(1, np.float32),
@@ -412,7 +412,7 @@ def test_offsets_of_visits_that_descend_are_refused() -> None:
             factors,
             1,
             ranges=np.array([[0, 1], [1, 3]], np.int64),
-            visits=visits,
+            lookups=lookups,
         )
 
 
@@ -455,9 +455,9 @@ def test_other_widths_are_refused(width: int) -> None:
         ("bases", np.zeros(1, np.float32)),
         ("eligible", np.ones(3, bool)),
         ("ranges", np.zeros((1, 3), np.int64)),
-        ("visits", (np.zeros(3, np.int64), np.zeros(0, np.int32))),
-        ("visits", (np.array([0, 2]), np.zeros(3, np.int32))),
-        ("visits", (np.zeros(2, np.int64), np.zeros(0, np.int64))),
+        ("lookups", (np.zeros(3, np.int64), np.zeros(0, np.int32))),
+        ("lookups", (np.array([0, 2]), np.zeros(3, np.int32))),
+        ("lookups", (np.zeros(2, np.int64), np.zeros(0, np.int64))),
     ],
 )
 def test_arrays_of_another_kind_are_refused(name: str, bad: object) -> None:

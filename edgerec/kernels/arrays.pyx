@@ -88,17 +88,17 @@ cdef const er_range *ranges_in(object ranges, er_range *whole, Py_ssize_t n,
     return <const er_range *>cnp.PyArray_DATA(<cnp.ndarray>ranges)
 
 
-cdef const er_visits *visits_in(object visits, er_visits *memory, size_t n_ranges) except? NULL:
-    """The visits of so many ranges, filled in; NULL for None."""
-    if visits is None:
+cdef const er_lookups *lookups_in(object lookups, er_lookups *memory, size_t n_ranges) except? NULL:
+    """The lookups of so many ranges, filled in; NULL for None."""
+    if lookups is None:
         return NULL
-    if not isinstance(visits, tuple) or len(visits) != 2:
-        raise ShapeError(f"visits must be a pair of arrays (starts, numbers), got {visits!r:.80}")
-    starts, numbers = visits
-    memory.offsets = <const int64_t *>vector(starts, cnp.NPY_INT64, "visits' starts", n_ranges + 1)
-    memory.queries = <const int32_t *>vector(numbers, cnp.NPY_INT32, "visits' numbers", -1)
+    if not isinstance(lookups, tuple) or len(lookups) != 2:
+        raise ShapeError(f"lookups must be a pair of arrays (starts, numbers), got {lookups!r:.80}")
+    starts, numbers = lookups
+    memory.offsets = <const int64_t *>vector(starts, cnp.NPY_INT64, "lookups' starts", n_ranges + 1)
+    memory.queries = <const int32_t *>vector(numbers, cnp.NPY_INT32, "lookups' numbers", -1)
     if memory.offsets[n_ranges] != cnp.PyArray_DIM(<cnp.ndarray>numbers, 0):
-        raise ShapeError(f"visits' starts must end at the {len(numbers)} numbers, got "
+        raise ShapeError(f"lookups' starts must end at the {len(numbers)} numbers, got "
                          f"{memory.offsets[n_ranges]}")
     return memory
 

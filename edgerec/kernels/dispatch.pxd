@@ -12,7 +12,7 @@ cdef extern from "status.h" nogil:
         ER_TOO_LONG
         ER_BAD_ROW
         ER_BAD_RANGE
-        ER_BAD_VISITS
+        ER_BAD_LOOKUPS
         ER_BAD_OFFSET
         ER_BAD_CODE
         ER_BAD_SCALE

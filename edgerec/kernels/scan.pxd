@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int8_t, int32_t, uint8_t
 
-from edgerec.kernels.arrays cimport er_range, er_visits
+from edgerec.kernels.arrays cimport er_lookups, er_range
 from edgerec.kernels.dispatch cimport er_kernel, er_status
 from edgerec.kernels.topk cimport er_key
 
@@ -29,8 +29,8 @@ cdef extern from "scan/scan_many.h" nogil:
         const float *scales
         size_t n
     size_t er_scan_many_i8_workspace(
-        size_t n_queries, const er_visits *visits, size_t dim, size_t k)
+        size_t n_queries, const er_lookups *lookups, size_t dim, size_t k)
     er_status er_scan_many_i8(
         const er_kernel *kernel, const er_queries_i8 *queries, const er_rows_i8 *table,
-        const er_range *ranges, size_t n_ranges, const er_visits *visits, size_t k,
+        const er_range *ranges, size_t n_ranges, const er_lookups *lookups, size_t k,
         void *workspace, int32_t *rows, float *scores, int32_t *found)

@@ -5,10 +5,10 @@ from libc.stdint cimport int8_t, int32_t
 from libc.stdlib cimport free
 
 from edgerec.kernels.arrays cimport (
-    bitmap, empty_vector, er_range, first, first_number, matrix, ranges_in, scratch, top_count,
-    vector, visits_in)
+    bitmap, empty_vector, er_range, first, first_number, lookups_in, matrix, ranges_in, scratch,
+    top_count, vector)
 from edgerec.kernels.dispatch cimport (
-    ER_BAD_CODE, ER_BAD_RANGE, ER_BAD_SCALE, ER_BAD_VISITS, ER_NOT_FINITE, ER_OK, er_kernel,
+    ER_BAD_CODE, ER_BAD_LOOKUPS, ER_BAD_RANGE, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel,
     er_status, er_status_text, find)
 from edgerec.kernels.topk cimport er_key, er_topk_workspace
 
@@ -84,7 +84,7 @@ def scan_int8(query, float query_scale, codes, scales, k, *, offsets=None,
 
 
 def scan_int8_many(queries, query_scales, codes, scales, k, *, offsets=None, eligible=None,
-                   ranges=None, visits=None, first_row=0, str isa=None):
+                   ranges=None, lookups=None, first_row=0, str isa=None):
     """What `scan_int8` gives for each of many queries, whose rows are read once for all of them.
 
     Parameters
@@ -92,7 +92,7 @@ def scan_int8_many(queries, query_scales, codes, scales, k, *, offsets=None, eli
     queries : (q, dim) int8 in [-127, 127], C-contiguous
     query_scales : (q,) float32, finite, > 0
     codes, scales, k, offsets, eligible, ranges, first_row, isa : as in `scan_int8`
-    visits : which queries see which range, (starts (r + 1,) int64, numbers (v,) int32): range i is
+    lookups : which queries see which range, (starts (r + 1,) int64, numbers (v,) int32): range i is
         seen by the queries ``numbers[starts[i]:starts[i + 1]]``; None if all see all of them
 
     Returns
@@ -107,7 +107,7 @@ def scan_int8_many(queries, query_scales, codes, scales, k, *, offsets=None, eli
     Raises
     ------
     ShapeError, ValueRangeError, LimitExceeded, UnknownKernel
-        As `scan_int8`; also for visits that do not start at 0, descend, end elsewhere than their
+        As `scan_int8`; also for lookups that do not start at 0, descend, end elsewhere than their
         numbers, or name a query that there is not.
     """
     cdef size_t count = top_count(k), n_ranges
@@ -121,8 +121,8 @@ def scan_int8_many(queries, query_scales, codes, scales, k, *, offsets=None, eli
         raise ShapeError(f"queries must have {table.dim} columns as codes have, got "
                          f"{queries.shape[1]}")
     wanted.scales = <const float *>vector(query_scales, cnp.NPY_FLOAT32, "query_scales", wanted.n)
-    cdef er_visits seen
-    cdef const er_visits *seen_by = visits_in(visits, &seen, n_ranges)
+    cdef er_lookups seen
+    cdef const er_lookups *seen_by = lookups_in(lookups, &seen, n_ranges)
     cdef const er_kernel *kernel = find(b"scan_many_i8", isa)
     count = min(count, max(table.n, <size_t>1))
     cdef cnp.npy_intp shape[2]
@@ -169,8 +169,8 @@ cdef object refusal(er_status status, size_t dim):
         return ValueRangeError("query_scale must be finite and positive")
     if status == ER_BAD_RANGE:
         return ValueRangeError("ranges must satisfy 0 <= start <= stop <= number of rows")
-    if status == ER_BAD_VISITS:
-        return ValueRangeError("visits' starts must ascend from 0, and their numbers be those of "
+    if status == ER_BAD_LOOKUPS:
+        return ValueRangeError("lookups' starts must ascend from 0, and their numbers be those of "
                                "queries")
     if status == ER_NOT_FINITE:
         return ValueRangeError("the score of an eligible row is NaN: scales and offsets must be "

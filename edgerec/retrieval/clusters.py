@@ -141,7 +141,7 @@ class Clusters:
             1,
             offsets=fine.halves,
             ranges=self.ranges,
-            visits=(offsets.astype(np.int64), (order // near).astype(np.int32)),
+            lookups=(offsets.astype(np.int64), (order // near).astype(np.int32)),
         )
         return nearest[:, 0]
 

@@ -119,14 +119,14 @@ INLINE void score_tile(many_search *search, const panel_rows *rows, const size_t
 }
 
 INLINE void search_many(const er_queries_i8 *queries, const er_rows_i8 *table,
-                        const er_range *ranges, size_t n_ranges, const er_visits *visits,
+                        const er_range *ranges, size_t n_ranges, const er_lookups *lookups,
                         void *scratch, er_topk *tops) {
     assert(table->dim <= ER_SCAN_MAX_DIM);
     size_t dim = table->dim;
     many_search search = {.queries = queries,
                           .table = table,
                           .ranges = ranges,
-                          .visits = visits,
+                          .lookups = lookups,
                           .tops = tops,
                           .steps = (dim + 3) / 4};
     search.panel = scratch;

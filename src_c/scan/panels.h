@@ -25,7 +25,7 @@ enum {
     QUADS = 4, /* codes of a row that stand together in a panel */
 };
 
-/* Rows on their way to be scored; they come from one range if queries visit ranges. */
+/* Rows on their way to be scored; they come from one range if queries look ranges up. */
 typedef struct {
     uint32_t rows[PANEL];
     size_t n;
@@ -37,7 +37,7 @@ typedef struct {
     const er_queries_i8 *queries;
     const er_rows_i8 *table;
     const er_range *ranges;
-    const er_visits *visits;
+    const er_lookups *lookups;
     er_topk *tops;
     /* of the scratch */
     int32_t *query_codes; /* queries, as score_tile() wants them: `steps` words each */
@@ -64,8 +64,8 @@ INLINE void score_tile(many_search *search, const panel_rows *rows, const size_t
 
 /* Range `i` has nobody to see it. */
 INLINE bool is_unseen(const many_search *search, size_t i) {
-    const er_visits *visits = search->visits;
-    return visits && visits->offsets[i] == visits->offsets[i + 1];
+    const er_lookups *lookups = search->lookups;
+    return lookups && lookups->offsets[i] == lookups->offsets[i + 1];
 }
 
 /* Go on to the next block that has eligible rows; false at the end. */
@@ -90,7 +90,7 @@ INLINE void collect(many_search *search, panel_rows *next) {
     next->consecutive = false;
     while (next->n < PANEL) {
         if (!search->bits && !next_block(search)) break;
-        if (next->n && search->visits && search->range != next->range) break;
+        if (next->n && search->lookups && search->range != next->range) break;
         next->range = search->range;
         if (search->bits == UINT64_MAX && next->n == 0) {
             for (size_t r = 0; r < PANEL; r++) next->rows[r] = (uint32_t)(search->start + r);
@@ -133,10 +133,10 @@ INLINE bool gather_floats(const float *from, const panel_rows *rows, float to[PA
 
 /* The queries that see a panel, in tiles; the last is filled up with its first. */
 INLINE void score_panel(many_search *search, const panel_rows *rows, const panel_rows *next) {
-    const er_visits *visits = search->visits;
-    const int32_t *seen = visits ? visits->queries + visits->offsets[rows->range] : NULL;
-    size_t n = visits ? (size_t)(visits->offsets[rows->range + 1] - visits->offsets[rows->range])
-                      : search->queries->n;
+    const er_lookups *lookups = search->lookups;
+    const int32_t *seen = lookups ? lookups->queries + lookups->offsets[rows->range] : NULL;
+    size_t n = lookups ? (size_t)(lookups->offsets[rows->range + 1] - lookups->offsets[rows->range])
+                       : search->queries->n;
     size_t parts = (rows->n + PART - 1) / PART, turns = parts + (n + TILE - 1) / TILE, turn = 0;
     for (size_t p = 0; p < parts; p++) {
         const int8_t *codes[PART];
@@ -193,7 +193,7 @@ static void offer_values(many_search *search, const panel_rows *rows, size_t at,
 
 INLINE void open_streams(many_search *search, size_t n_ranges) {
     size_t rows = er_ranges_rows(search->ranges, n_ranges);
-    bool split = !search->visits && rows * search->table->dim > SMALL;
+    bool split = !search->lookups && rows * search->table->dim > SMALL;
     search->n_streams = split ? STREAMS : 1;
     size_t each = (rows / search->n_streams + ER_BLOCK - 1) / ER_BLOCK * ER_BLOCK, first = 0;
     for (size_t s = 0; s < search->n_streams; s++, first += each)
@@ -205,9 +205,9 @@ INLINE void open_streams(many_search *search, size_t n_ranges) {
 
 /* From the cache, a few queries are answered sooner one after another, rows as they lie. */
 static inline bool is_done_singly(const er_queries_i8 *queries, const er_rows_i8 *table,
-                                  const er_range *ranges, size_t n_ranges, const er_visits *visits,
-                                  size_t few) {
-    return !visits && queries->n <= few && er_ranges_rows(ranges, n_ranges) * table->dim <= SMALL;
+                                  const er_range *ranges, size_t n_ranges,
+                                  const er_lookups *lookups, size_t few) {
+    return !lookups && queries->n <= few && er_ranges_rows(ranges, n_ranges) * table->dim <= SMALL;
 }
 
 static inline void search_singly(er_scan_i8_fn *scan, const er_queries_i8 *queries,

@@ -17,8 +17,8 @@ typedef struct {
 static size_t aligned(size_t n_bytes) { return (n_bytes + ALIGN - 1) / ALIGN * ALIGN; }
 
 /* Passes of about equal size cost less than full ones and a small last one. */
-static size_t together(size_t n_queries, const er_visits *visits) {
-    if (visits || n_queries == 0) return n_queries;
+static size_t together(size_t n_queries, const er_lookups *lookups) {
+    if (lookups || n_queries == 0) return n_queries;
     size_t passes = (n_queries + ER_SCAN_TOGETHER - 1) / ER_SCAN_TOGETHER;
     return (n_queries + passes - 1) / passes;
 }
@@ -29,8 +29,9 @@ size_t er_scan_many_i8_scratch(size_t n_queries, size_t dim) {
            aligned(n_queries * (words + 1) * sizeof(int32_t)) + aligned(n_queries * sizeof(float));
 }
 
-size_t er_scan_many_i8_workspace(size_t n_queries, const er_visits *visits, size_t dim, size_t k) {
-    size_t n = together(n_queries, visits);
+size_t er_scan_many_i8_workspace(size_t n_queries, const er_lookups *lookups, size_t dim,
+                                 size_t k) {
+    size_t n = together(n_queries, lookups);
     return ALIGN + aligned(n * sizeof(er_topk)) +
            aligned(n * er_topk_workspace(k) * sizeof(er_key)) + er_scan_many_i8_scratch(n, dim);
 }
@@ -44,11 +45,12 @@ static parts cut(void *workspace, size_t n, size_t k) {
 }
 
 static er_status check(const er_queries_i8 *queries, const er_rows_i8 *table,
-                       const er_range *ranges, size_t n_ranges, const er_visits *visits, size_t k) {
+                       const er_range *ranges, size_t n_ranges, const er_lookups *lookups,
+                       size_t k) {
     er_status status = er_scan_check_table(table, ranges, n_ranges, k);
     if (status == ER_OK && queries->n > INT32_MAX) status = ER_TOO_LONG;
-    if (status == ER_OK && visits && !er_visits_fit(visits, n_ranges, queries->n))
-        status = ER_BAD_VISITS;
+    if (status == ER_OK && lookups && !er_lookups_fit(lookups, n_ranges, queries->n))
+        status = ER_BAD_LOOKUPS;
     for (size_t q = 0; status == ER_OK && q < queries->n; q++) {
         er_query_i8 query = {queries->codes + q * table->dim, queries->scales[q]};
         status = er_scan_check_query(&query, table->dim);
@@ -68,11 +70,11 @@ static int32_t finish(er_topk *top, size_t width, int32_t *rows, float *scores) 
 
 er_status er_scan_many_i8(const er_kernel *kernel, const er_queries_i8 *queries,
                           const er_rows_i8 *table, const er_range *ranges, size_t n_ranges,
-                          const er_visits *visits, size_t k, void *workspace, int32_t *rows,
+                          const er_lookups *lookups, size_t k, void *workspace, int32_t *rows,
                           float *scores, int32_t *found) {
-    er_status status = check(queries, table, ranges, n_ranges, visits, k);
+    er_status status = check(queries, table, ranges, n_ranges, lookups, k);
     if (status != ER_OK) return status;
-    size_t width = k < table->n ? k : table->n, step = together(queries->n, visits);
+    size_t width = k < table->n ? k : table->n, step = together(queries->n, lookups);
     for (size_t q = 0; width == 0 && q < queries->n; q++) found[q] = 0;
     if (width == 0) return ER_OK;
     parts own = cut(workspace, step, width);
@@ -81,7 +83,7 @@ er_status er_scan_many_i8(const er_kernel *kernel, const er_queries_i8 *queries,
         er_queries_i8 now = {queries->codes + first * table->dim, queries->scales + first, n};
         for (size_t q = 0; q < n; q++)
             er_topk_start(&own.tops[q], own.keys + q * er_topk_workspace(width), width);
-        ((er_scan_many_i8_fn *)kernel->fn)(&now, table, ranges, n_ranges, visits, own.scratch,
+        ((er_scan_many_i8_fn *)kernel->fn)(&now, table, ranges, n_ranges, lookups, own.scratch,
                                            own.tops);
         for (size_t q = 0; q < n; q++) {
             if (own.tops[q].nan) return ER_NOT_FINITE;

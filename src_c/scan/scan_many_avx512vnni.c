@@ -160,16 +160,16 @@ static void pack_queries(many_search *search) {
 
 VNNI void er_scan_many_i8_avx512vnni(const er_queries_i8 *queries, const er_rows_i8 *table,
                                      const er_range *ranges, size_t n_ranges,
-                                     const er_visits *visits, void *scratch, er_topk *tops) {
+                                     const er_lookups *lookups, void *scratch, er_topk *tops) {
     assert(table->dim <= ER_SCAN_MAX_DIM);
-    if (is_done_singly(queries, table, ranges, n_ranges, visits, FEW)) {
+    if (is_done_singly(queries, table, ranges, n_ranges, lookups, FEW)) {
         search_singly(er_scan_i8_avx512vnni, queries, table, ranges, n_ranges, tops);
         return;
     }
     many_search search = {.queries = queries,
                           .table = table,
                           .ranges = ranges,
-                          .visits = visits,
+                          .lookups = lookups,
                           .tops = tops,
                           .steps = (table->dim + 3) / 4};
     search.panel = scratch;

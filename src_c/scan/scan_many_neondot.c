@@ -8,8 +8,8 @@ er_scan_many_i8_fn er_scan_many_i8_neondot;
 
 NEONDOT void er_scan_many_i8_neondot(const er_queries_i8 *queries, const er_rows_i8 *table,
                                      const er_range *ranges, size_t n_ranges,
-                                     const er_visits *visits, void *scratch, er_topk *tops) {
-    search_many(queries, table, ranges, n_ranges, visits, scratch, tops);
+                                     const er_lookups *lookups, void *scratch, er_topk *tops) {
+    search_many(queries, table, ranges, n_ranges, lookups, scratch, tops);
 }
 
 #endif

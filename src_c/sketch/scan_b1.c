@@ -44,19 +44,19 @@ typedef struct {
     er_scan_b1_fn *kernel;
     const er_queries_b1 *queries;
     const er_rows_b1 *table;
-    const er_visits *visits;
+    const er_lookups *lookups;
     const float *bases;
     er_topk *tops;
 } search;
 
 /* Show some rows of range r to all of its queries. */
-static void visit(const search *search, size_t r, er_range rows) {
-    const er_visits *visits = search->visits;
+static void look_up(const search *search, size_t r, er_range rows) {
+    const er_lookups *lookups = search->lookups;
     const er_queries_b1 *queries = search->queries;
-    size_t start = visits ? (size_t)visits->offsets[r] : 0;
-    size_t stop = visits ? (size_t)visits->offsets[r + 1] : queries->n;
+    size_t start = lookups ? (size_t)lookups->offsets[r] : 0;
+    size_t stop = lookups ? (size_t)lookups->offsets[r + 1] : queries->n;
     for (size_t v = start; v < stop; v++) {
-        size_t q = visits ? (size_t)visits->queries[v] : v;
+        size_t q = lookups ? (size_t)lookups->queries[v] : v;
         er_query_b1 query = {
             .planes = queries->planes + q * queries->n_planes * search->table->words,
             .n_planes = queries->n_planes,
@@ -88,19 +88,19 @@ static er_status finish_tops(er_topk *tops, size_t n, size_t width, int32_t *row
 
 er_status er_scan_many_b1(const er_kernel *kernel, const er_queries_b1 *queries,
                           const er_rows_b1 *table, const er_range *ranges, size_t n_ranges,
-                          const er_visits *visits, const float *bases, size_t k, void *scratch,
+                          const er_lookups *lookups, const float *bases, size_t k, void *scratch,
                           int32_t *rows, float *scores, int32_t *found) {
     er_status status = check_table(table, queries->n_planes, ranges, n_ranges, k);
     if (status != ER_OK) return status;
     if (queries->n > INT32_MAX) return ER_TOO_LONG;
     for (size_t q = 0; q < queries->n; q++)
         if (!good_step(queries->steps[q])) return ER_BAD_SCALE;
-    if (visits && !er_visits_fit(visits, n_ranges, queries->n)) return ER_BAD_VISITS;
+    if (lookups && !er_lookups_fit(lookups, n_ranges, queries->n)) return ER_BAD_LOOKUPS;
     const search search = {.kernel = (er_scan_b1_fn *)kernel->fn,
                            .queries = queries,
                            .table = table,
-                           .visits = visits,
-                           .bases = visits ? bases : NULL,
+                           .lookups = lookups,
+                           .bases = lookups ? bases : NULL,
                            .tops = scratch};
     for (size_t q = 0; q < queries->n; q++) found[q] = 0;
     if (table->n == 0) return ER_OK;
@@ -110,7 +110,7 @@ er_status er_scan_many_b1(const er_kernel *kernel, const er_queries_b1 *queries,
     for (size_t r = 0; r < n_ranges; r++)
         for (int64_t row = ranges[r].start; row < ranges[r].stop; row += block) {
             int64_t stop = ranges[r].stop - row < block ? ranges[r].stop : row + block;
-            visit(&search, r, (er_range){row, stop});
+            look_up(&search, r, (er_range){row, stop});
         }
     return finish_tops(scratch, queries->n, width, rows, scores, found);
 }

@@ -83,7 +83,7 @@ take_ranges take_ranges_of(check *c, size_t n_rows) {
     return (take_ranges){ranges, n, overlap};
 }
 
-const er_visits *take_visits(check *c, er_visits *seen, size_t n_ranges, size_t n_queries) {
+const er_lookups *take_lookups(check *c, er_lookups *seen, size_t n_ranges, size_t n_queries) {
     draw *d = &c->draw;
     if (draw_one_in(d, 2)) return NULL;
     uint32_t n = (uint32_t)n_queries, share = 1 + draw_below(d, 8);
@@ -96,7 +96,7 @@ const er_visits *take_visits(check *c, er_visits *seen, size_t n_ranges, size_t 
             if (draw_one_in(d, share)) numbers[offsets[i + 1]++] = (int32_t)q;
     }
     if (offsets[n_ranges] && draw_one_in(d, 40)) numbers[0] = (int32_t)n;
-    *seen = (er_visits){offsets, numbers};
+    *seen = (er_lookups){offsets, numbers};
     return seen;
 }
 

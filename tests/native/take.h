@@ -26,7 +26,7 @@ typedef struct take_ranges {
 take_ranges take_ranges_of(check *c, size_t n_rows);
 
 /* Some queries for each range, each once, filled in; or NULL. At times a query that is none. */
-const er_visits *take_visits(check *c, er_visits *seen, size_t n_ranges, size_t n_queries);
+const er_lookups *take_lookups(check *c, er_lookups *seen, size_t n_ranges, size_t n_queries);
 
 /* A k for n rows; at times one that is refused. */
 size_t draw_k(draw *d, size_t n);

@@ -17,11 +17,11 @@ __all__ = [
     "fenced",
     "float_rows",
     "lengths",
+    "lookups_of",
     "positive_scales",
     "score_offsets",
     "shifted",
     "sketch_words",
-    "visits_of",
 ]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -111,7 +111,7 @@ def disjoint_ranges(draw: st.DrawFn, n: int) -> NDArray[np.int64] | None:
 
 
 @st.composite
-def visits_of(
+def lookups_of(
     draw: st.DrawFn, n_ranges: int, n_queries: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Which queries see which range: nobody, few or all of them, each once, in any order."""

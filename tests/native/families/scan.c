@@ -34,8 +34,8 @@ typedef struct {
     er_queries_i8 queries;
     er_rows_i8 table;
     take_ranges ranges;
-    const er_visits *visits;
-    er_visits seen;
+    const er_lookups *lookups;
+    er_lookups seen;
     size_t k;
 } scan_many;
 
@@ -49,7 +49,7 @@ static void draw_many(check *c, void *inputs) {
     in->table = take_table(c, n, dim);
     in->table.eligible = take_eligible(c, n);
     in->ranges = take_ranges_of(c, n);
-    in->visits = take_visits(c, &in->seen, in->ranges.n, in->queries.n);
+    in->lookups = take_lookups(c, &in->seen, in->ranges.n, in->queries.n);
 }
 
 static void many_room(check *c, const void *inputs, answer *out) {
@@ -60,13 +60,13 @@ static void many_room(check *c, const void *inputs, answer *out) {
     take_floats_room(c, out, "scores", n * width);
     take_room(c, out, "found", n * sizeof(int32_t), sizeof(int32_t));
     out->scratch =
-        memory_take(&c->draw, er_scan_many_i8_workspace(n, in->visits, in->table.dim, k), 1);
+        memory_take(&c->draw, er_scan_many_i8_workspace(n, in->lookups, in->table.dim, k), 1);
 }
 
 static void run_many(const er_kernel *kernel, const void *inputs, answer *out) {
     const scan_many *in = inputs;
     out->status = er_scan_many_i8(kernel, &in->queries, &in->table, in->ranges.at, in->ranges.n,
-                                  in->visits, in->k, out->scratch, out->outputs[0].at,
+                                  in->lookups, in->k, out->scratch, out->outputs[0].at,
                                   out->outputs[1].at, out->outputs[2].at);
 }
 

@@ -28,8 +28,8 @@ Build = Callable[[Vectors, bool, int], Mapping[str, Search]]
 BEAMS = (16, 32, 64, 128, 256, 512, 1024)
 PROBES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 WIDTHS = (4, 16)  # times k looked at by the vectors themselves
-SAMPLE_ROWS, WARM_ROWS = 4096, 512
-GRAPH, LISTS = 1.1, 1.25  # n log n; as many lists as the root of n, trained on a part
+SAMPLE_ROWS, FEW_ROWS = 4096, 512
+GRAPH, LISTS, SAMPLED = 1.1, 1.25, 1.1  # n log n; lists that are more; trained on a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,15 @@ class Peer:
         if len(vectors) <= SAMPLE_ROWS:
             return 0.0
         sample = np.ascontiguousarray(vectors[:: len(vectors) // SAMPLE_ROWS][:SAMPLE_ROWS])
-        self.build(sample[:WARM_ROWS], l2, min(k, WARM_ROWS))  # the library is loaded by then
+        self._built_s(sample[:FEW_ROWS], l2, k)  # the library is loaded by then
+        always = self._built_s(sample[:FEW_ROWS], l2, k)  # however few they are
+        growing = max(0.0, self._built_s(sample, l2, k) - always)
+        return float(always + growing * (len(vectors) / len(sample)) ** self.growth)
+
+    def _built_s(self, vectors: Vectors, l2: bool, k: int) -> float:
         start = time.process_time()
-        self.build(sample, l2, min(k, len(sample)))
-        took = time.process_time() - start
-        return float(took * (len(vectors) / len(sample)) ** self.growth)
+        self.build(vectors, l2, min(k, len(vectors)))
+        return time.process_time() - start
 
 
 def installed(peer: Peer) -> bool:
@@ -207,5 +211,5 @@ PEERS = (
     Peer("faiss-ivf", "faiss", _faiss_lists, LISTS),
     Peer("hnswlib", "hnswlib", _hnswlib, GRAPH),
     Peer("usearch", "usearch", _usearch, GRAPH),
-    Peer("scann", "scann", _scann, LISTS),
+    Peer("scann", "scann", _scann, SAMPLED),
 )

@@ -125,6 +125,14 @@ def test_an_output_needs_a_directory_and_a_name(tmp_path: Path) -> None:
     assert entries(tmp_path) == set()
 
 
+def test_an_output_needs_a_directory_that_can_be_written_to() -> None:
+    proc = Path("/proc")
+    if not proc.is_dir():
+        pytest.skip("there is no /proc")
+    with pytest.raises(InvalidInput, match="cannot write /proc/x"):
+        Content({}, {}).write(proc / "x")
+
+
 def test_what_cannot_be_stored_is_refused(tmp_path: Path) -> None:
     with BundleWriter(tmp_path / "x") as writer:
         writer.add("a", "text", b"")
@@ -219,12 +227,13 @@ DISK_FULL = """
 import resource, sys
 import numpy as np
 from edgerec.bundle.writer import BundleWriter
+from edgerec.errors import BundleError
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
 try:
     with BundleWriter(sys.argv[1], force=True) as writer:
         writer.add_array("table", "table", np.zeros(1 << 17, np.int8))
-except OSError:
-    sys.exit(42)
+except BundleError as error:
+    sys.exit(42 if "File too large" in str(error) else 1)
 """
 
 

@@ -87,6 +87,9 @@ def test_figures_go_to_stdout_and_into_files(index: Path, tmp_path: Path) -> Non
         (["-k", "0"], 2, "k must"),
         (["--plot", "c.png"], 2, ".svg or .html"),
         (["--plot", "none/c.svg"], 2, "no directory"),
+        (["--out", "."], 2, "it is a directory"),
+        (["--out", "c.svg", "--plot", "./c.svg"], 2, "two files"),
+        (["--seed", "-1"], 2, "--seed"),
         (["--queries", "none.npy"], 2, "No such file"),
     ],
 )

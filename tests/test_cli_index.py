@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import edgerec
+from edgerec.cli.arrays import MAGIC, read_vectors
 from edgerec.cli.main import main
 from edgerec.cli.options import parse_bytes
 from edgerec.errors import InvalidInput
@@ -102,6 +106,28 @@ ARRAYS: dict[str, Any] = {
 }
 
 
+def headed(header: str) -> bytes:
+    """A file in NumPy's format with this header and few bytes after it."""
+    described = header.replace("'shape'", "'fortran_order': False, 'shape'").encode()
+    return MAGIC + b"\x01\x00" + struct.pack("<H", len(described)) + described + bytes(64)
+
+
+@given(
+    header=st.text(max_size=60)
+    | st.from_regex(r"\{'descr': '[<>|][fiub][0-9]', 'shape': \([-0-9,(]{0,9}\)?\}", fullmatch=True)
+)
+@settings(max_examples=200, deadline=None)
+def test_any_header_is_an_array_or_a_typed_error(
+    header: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.npy"
+    path.write_bytes(headed(header))
+    try:
+        assert read_vectors(path).ndim == 2
+    except InvalidInput as error:
+        assert "any.npy" in str(error)  # noqa: PT017
+
+
 @pytest.mark.parametrize(
     ("vectors", "options", "code", "says"),
     [
@@ -114,12 +140,16 @@ ARRAYS: dict[str, Any] = {
         ("wide.npy", [], "limit", "4096"),
         ("objects.npy", [], "invalid_input", "object"),
         ("cut.npy", [], "invalid_input", "cut.npy"),
+        ("huge.npy", [], "invalid_input", "huge.npy"),
+        ("true.npy", [], "invalid_input", "true.npy"),
+        ("open.npy", [], "invalid_input", "open.npy"),
         ("text.npy", [], "invalid_input", "np.save"),
         ("none.npy", [], "invalid_input", "No such file"),
         ("good.npy", ["--recall", "1.5"], "value_range", "recall"),
         ("good.npy", ["-k", "0"], "value_range", "k must"),
         ("good.npy", ["--max-memory", "much"], "invalid_input", "2GB"),
         ("good.npy", ["--max-memory", "10B"], "limit", "max_memory"),
+        ("good.npy", ["--seed", "-1"], "invalid_input", "seed"),
         ("good.npy", ["--index", "none"], "value_range", "index must"),
         ("good.npy", ["--metric", "none"], "invalid_input", "metric"),
         ("good.npy", ["--ids", "few.txt"], "shape", "2"),
@@ -127,6 +157,7 @@ ARRAYS: dict[str, Any] = {
         ("good.npy", ["--ids", "none.txt"], "invalid_input", "none.txt"),
         ("good.npy", ["--ids", "flat.npy"], "shape", "str or integers"),
         ("good.npy", ["--attributes", "ragged.jsonl"], "invalid_input", "ragged.jsonl:2"),
+        ("good.npy", ["--attributes", "nothing"], "invalid_input", "nothing is empty"),
         ("good.npy", ["--attributes", "text.npy"], "recipe", "text.npy:1"),
         ("good.npy", ["--queries", "wide.npy"], "shape", "queries"),
         ("good.npy", ["-o", "none/i"], "invalid_input", "no directory"),
@@ -141,7 +172,10 @@ def test_what_cannot_be_used_is_a_typed_error(
         np.save(name, array, allow_pickle=True)
     np.save("good.npy", np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32))
     Path("cut.npy").write_bytes(Path("wide.npy").read_bytes()[:1000])
+    for name, shape in {"huge": f"({10**30}, 4)", "true": "(True, 4)", "open": "((("}.items():
+        Path(f"{name}.npy").write_bytes(headed(f"{{'descr': '<f4', 'shape': {shape}}}"))
     Path("text.npy").write_text("text")
+    Path("nothing").touch()
     Path("few.txt").write_text("a\nb\n")
     Path("twice.txt").write_text("a\nb\na\n")
     Path("ragged.jsonl").write_text('{"a": 1}\n{"b": 1}\n{"a": 1}\n')

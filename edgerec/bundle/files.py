@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 
@@ -101,11 +101,15 @@ def write_file(path: Path, blocks: Iterable[Buffer]) -> None:
 
     Blocks of 2 MiB let file systems with large folios (ext4, XFS) keep what was just written in
     huge pages; of smaller ones they make small pages, which stay until the file is read anew.
+
+    Raises
+    ------
+    BundleError
+        The system refuses it, for example for want of space.
     """
-    with os.fdopen(os.open(path, CREATE, 0o666), "wb", buffering=0) as file:
+    with _new_file(path) as file:
         for block in blocks:
             _write_all(file, block)
-        os.fsync(file.fileno())
 
 
 def copy_file(source: int, path: Path) -> None:
@@ -113,12 +117,27 @@ def copy_file(source: int, path: Path) -> None:
 
     File systems that can share blocks between files (Btrfs, XFS) do so here: the copy of a large
     part takes neither time nor space, and is a file of its own nevertheless.
+
+    Raises
+    ------
+    BundleError
+        As :func:`write_file`.
     """
-    with os.fdopen(os.open(path, CREATE, 0o666), "wb", buffering=0) as file:
+    with _new_file(path) as file:
         if not _cloned(source, file.fileno()):
             while block := os.read(source, HUGE_BYTES):  # see write_file
                 _write_all(file, block)
-        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _new_file(path: Path) -> Iterator[FileIO]:
+    """A file that was not there; it is on disk when the block ends."""
+    try:
+        with os.fdopen(os.open(path, CREATE, 0o666), "wb", buffering=0) as file:
+            yield file
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise BundleError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _cloned(source: int, target: int) -> bool:

@@ -55,9 +55,12 @@ class BundleWriter:
     OutputExists
         Something is at ``path``, and ``force`` is not given or it is no bundle.
     InvalidInput
-        There is no directory above ``path``, or the writer has been used.
+        There is no directory above ``path``, or none that can be written to, or the writer has
+        been used.
     LimitExceeded
         At the end of the block: more parts, bytes or manifest than a reader accepts.
+    BundleError
+        The disk is full, or fails.
     """
 
     def __init__(
@@ -224,7 +227,10 @@ class _Draft:
         self._force = force
         self._path = target.parent / f".{target.name}.{secrets.token_hex(8)}"
         self._parts = self._path / PARTS
-        self._parts.mkdir(parents=True)
+        try:
+            self._parts.mkdir(parents=True)
+        except OSError as error:
+            raise InvalidInput(f"cannot write {target}: {error.strerror}") from error
 
     def add(self, data: memoryview) -> tuple[str, tuple[str, ...]]:
         """Write a part's bytes, once; returns their SHA-256 and that of each chunk."""

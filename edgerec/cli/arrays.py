@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgerec.errors import InvalidInput, ShapeError
+from edgerec.evaluation.example_files import DAMAGE
 from edgerec.events.json_lines import read_json_lines
 
 __all__ = ["read_attributes", "read_ids", "read_queries", "read_vectors"]
@@ -74,7 +75,9 @@ def read_attributes(path: Path) -> dict[str, list[Any]]:
         The file cannot be read, or a line is no object or has other names than the first.
     """
     records = read_json_lines(path, lambda record: record)
-    names = list(records[0]) if records else []
+    if not records:
+        raise InvalidInput(f"{path} is empty: wanted a JSON object a line, a line a vector")
+    names = list(records[0])
     for line, record in enumerate(records, 1):
         if record.keys() != records[0].keys():
             raise InvalidInput(
@@ -91,6 +94,6 @@ def _mapped(path: Path) -> NDArray[Any]:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except DAMAGE as error:
         raise InvalidInput(f"{path} cannot be read as an array: {error}") from error
     return array

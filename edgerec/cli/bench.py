@@ -77,6 +77,8 @@ def index_command(
         raise InvalidInput(f"a plot is written as {' or '.join(PLOTS)}, got {plot}")
     for target in filter(None, (out, plot)):
         check_new(target, force=force)
+    if out is not None and plot is not None and out.resolve() == plot.resolve():
+        raise InvalidInput(f"--out and --plot are both {out}: give two files")
     peers = peers_named(against)
     queries = None if queries_file is None else read_queries(queries_file)
     thread_budget(1)

@@ -53,6 +53,8 @@ def write_text_file(out: Path, text: str, *, force: bool) -> None:
 
 def check_new(out: Path, *, force: bool) -> None:
     """Say before the work begins that ``out`` could not be written after it."""
+    if out.is_dir():
+        raise InvalidInput(f"cannot write {out}: it is a directory")
     if out.exists() and not force:
         raise OutputExists(f"{out} exists; give --force to replace it")
     if not out.parent.is_dir():
@@ -60,8 +62,7 @@ def check_new(out: Path, *, force: bool) -> None:
 
 
 def _write(out: Path, data: bytes, *, force: bool) -> None:
-    if out.exists() and not force:
-        raise OutputExists(f"{out} exists; give --force to replace it")
+    check_new(out, force=force)
     aside = out.with_name(f".{out.name}.partial")
     try:
         aside.write_bytes(data)

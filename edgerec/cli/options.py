@@ -34,7 +34,13 @@ output_format = click.option(
     show_default=True,
     help="Form of the data on stdout.",
 )
-seed = click.option("--seed", type=int, default=0, show_default=True, help="Seed of every draw.")
+seed = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of every draw.",
+)
 threads = click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Thread budget."
 )

@@ -18,7 +18,7 @@ from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
 from edgerec.catalog.vectors import Kept, Metric, check_vectors
 from edgerec.engine.tables import item_tables
-from edgerec.errors import InvalidInput, ShapeError
+from edgerec.errors import InvalidInput, ShapeError, ValueRangeError
 from edgerec.retrieval.retriever import Retriever
 from edgerec.retrieval.strategy import Measured, Strategy, Target
 
@@ -115,7 +115,7 @@ def build_index(
     queries : (m, dim) float32, optional
         Such as will be asked. Without them the index is measured on mixtures of two items, and
         queries of another distribution may find its recall lower.
-    seed : int
+    seed : int >= 0
         Of samples, rotations and clusters.
     force : bool
         Replace a bundle that is there.
@@ -125,11 +125,13 @@ def build_index(
     Raises
     ------
     ShapeError, ValueRangeError, LimitExceeded, InvalidInput
-        The vectors, ids, attributes or queries cannot be used, or the memory is not enough.
+        The vectors, ids, attributes, queries or seed cannot be used, or the memory is not enough.
     OutputExists
         ``out`` is there and ``force`` was not given, or it is no bundle.
     """
     start, say = time.perf_counter(), progress or (lambda _line: None)
+    if seed < 0:
+        raise ValueRangeError(f"seed must be an integer of at least 0, got {seed!r}")
     with BundleWriter(out, force=force) as writer:
         say("checking the vectors")
         rows = _rows(vectors)

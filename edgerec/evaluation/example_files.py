@@ -25,7 +25,7 @@ from edgerec.errors import InvalidInput, OutputExists, ShapeError
 from edgerec.values.examples import REQUEST_ROLES, Examples
 from edgerec.values.signature import Array, Arrays, Signature
 
-__all__ = ["ExampleFiles", "examples_of", "load_examples", "save_examples"]
+__all__ = ["DAMAGE", "ExampleFiles", "examples_of", "load_examples", "save_examples"]
 
 DAMAGE = (
     OSError,
@@ -34,6 +34,7 @@ DAMAGE = (
     TypeError,
     SyntaxError,
     RuntimeError,
+    OverflowError,
     MemoryError,
     TokenError,
     zlib.error,

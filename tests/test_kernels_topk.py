@@ -59,10 +59,16 @@ def test_every_isa_equals_a_sort(
 
 @each_isa("topk_f32")
 @pytest.mark.parametrize("k", [1, 63, 64, 65, 100, 5000, 9999, 30_000])
-@pytest.mark.parametrize("order", ["random", "up"])
+@pytest.mark.parametrize("order", ["random", "up", "far apart", "combed"])
 def test_many_scores(isa: str, k: int, order: str) -> None:
-    scores = np.random.default_rng(k).normal(size=50_000).astype(np.float32)
-    scores = np.sort(scores) if order == "up" else scores
+    rng = np.random.default_rng(k)
+    scores = rng.normal(size=50_000).astype(np.float32)
+    if order == "up":
+        scores = np.sort(scores)
+    if order == "far apart":
+        scores = np.ldexp(scores, rng.integers(-90, 90, scores.size)).astype(np.float32)
+    if order == "combed":  # wherever a sample may look, it sees the best ones
+        scores[:: max(k // 32, 1)] += 10
     rows, values = top_k(scores, k, isa=isa)
     wanted = np.argsort(-scores, kind="stable")[:k]
     assert (rows == wanted).all()

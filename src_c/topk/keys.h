@@ -34,8 +34,8 @@ static inline float er_key_score(er_key key) {
     return score;
 }
 
-/* Move the k largest of n keys to the front, in any order. O(n) on the average, 64 passes
- * at worst; k <= n. In place, no allocation. */
+/* Move the k largest of n keys to the front, in any order. O(n) on the average, 64 passes by bits
+ * and as many by pivots at worst; k <= n. In place, no allocation. */
 void er_keys_select(er_key *keys, size_t n, size_t k);
 
 /* Sort n keys, largest first. In place, recursion at most 64 deep. */

@@ -319,5 +319,13 @@ def test_bags_are_a_part(run):
 def test_the_other_core_is_kept_busy(run):
     outcome = sharing(run, seconds=0.05)
     rates = outcome.details["edgerec exact"]
-    assert set(rates) == {"alone", "both cores", "beside a ranker"}
+    assert set(rates) == {
+        "alone",
+        "two threads",
+        "two processes",
+        "beside a ranker",
+        "batches alone",
+        "batches, two processes",
+        "batches, beside a ranker",
+    }
     assert min(rates.values()) > 0

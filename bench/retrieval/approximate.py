@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.figures import Figure
 from bench.retrieval import ours, sets, tuning
-from bench.retrieval.building import index_of
+from bench.retrieval.building import index_of, suited
 from bench.retrieval.cache import entry
 from bench.retrieval.chosen import chosen
 from bench.retrieval.peer import Searcher
@@ -78,15 +78,17 @@ def approximate(name: str, run: Run) -> Outcome:
         }
         for c in contenders
     ]
-    del data
     figures = list(_figures(name, contenders, points))
+    there, every = {c.name for c in contenders if not c.mine}, suited(data)
+    note = f"not built: {', '.join(set(every) - there)}" if len(there) < len(every) else ""
+    figures.append(Figure(f"{name}: peers", len(there), "", "==", len(every), note))
     contenders.clear()
     gc.collect()
     return Outcome(figures, {"table": table})
 
 
 def _peers(data: sets.DataSet) -> Iterator[Contender]:
-    for peer in PEERS.values():
+    for peer in suited(data).values():
         place = index_of(data, peer)
         if not place.finished:
             print(f"{data.name}: {peer.name} is not built", file=sys.stderr)

@@ -22,7 +22,7 @@ from bench.retrieval.peer import Peer
 from bench.retrieval.peers import PEERS
 from bench.sequences import DataAbsent
 
-__all__ = ["index_of"]
+__all__ = ["index_of", "suited"]
 
 
 def index_of(data: sets.DataSet, peer: Peer) -> Entry:
@@ -30,6 +30,11 @@ def index_of(data: sets.DataSet, peer: Peer) -> Entry:
     version = metadata.version(peer.package)
     content = [data.key, peer.name, dict(peer.settings), peer.package, version]
     return entry(f"indexes/{data.name}", peer.name, content)
+
+
+def suited(data: sets.DataSet) -> dict[str, Peer]:
+    """Return the peers that can be asked for these items."""
+    return {name: peer for name, peer in PEERS.items() if data.unit or not peer.unit}
 
 
 def build(data: sets.DataSet, peer: Peer) -> None:
@@ -67,7 +72,7 @@ def build_all(names: list[str], peers: list[str]) -> int:
         except DataAbsent as absent:
             print(f"{name}: {absent}", file=sys.stderr)
             continue
-        for peer in peers:
+        for peer in (peer for peer in peers if peer in suited(data)):
             place = index_of(data, PEERS[peer])
             if not place.finished:
                 command = [sys.executable, "-m", __spec__.name, "--here", "--set", name]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.retrieval.ours import Mine
 from bench.retrieval.peer import Ask, Knobs
@@ -18,11 +19,12 @@ from bench.retrieval.sets import DataSet
 from bench.retrieval.tuning import Setting, recall
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
+from edgerec.catalog.snapshot import Snapshot
 from edgerec.retrieval.choosing import choose
 from edgerec.retrieval.index import Index
 from edgerec.retrieval.strategy import Target
 
-__all__ = ["Chosen", "Goal", "chosen"]
+__all__ = ["Chosen", "Goal", "catalog_of", "chosen", "numbers_of"]
 
 Goal = tuple[int, float]
 """k and recall."""
@@ -60,10 +62,19 @@ class Chosen:
         return self.indexes[effort].at(effort, width, k)
 
 
+def catalog_of(data: DataSet) -> Catalog:
+    """Return a catalogue whose ids are the numbers of the set."""
+    return Catalog(Items(tuple(map(str, range(len(data.items)))), {}, ()), data.read())
+
+
+def numbers_of(snapshot: Snapshot) -> NDArray[np.int32]:
+    """Return the set's number of each row."""
+    return np.array(snapshot.ids(np.arange(snapshot.rows, dtype=np.int32))).astype(np.int32)
+
+
 def chosen(data: DataSet, goals: Iterable[Goal]) -> Chosen:
     """Have an index chosen for each goal, and see what it finds."""
-    items = Items(tuple(map(str, range(len(data.items)))), {}, ())
-    snapshot, queries = Catalog(items, data.read()).snapshot(), np.array(data.queries)
+    snapshot, queries = catalog_of(data).snapshot(), np.array(data.queries)
     indexes, settings, reasons = [], {}, []
     cost, size = 0.0, 0.0
     for number, (k, wanted) in enumerate(goals):
@@ -71,10 +82,8 @@ def chosen(data: DataSet, goals: Iterable[Goal]) -> Chosen:
         target = Target(k, wanted, exact_enough_us=0.0)
         choice = choose(snapshot, target, queries=queries)
         cost = max(cost, time.process_time() - start)
-        index, rows = choice.index, np.arange(choice.snapshot.rows, dtype=np.int32)
-        size = max(size, index.hot_bytes / rows.size)
-        numbers = np.array(choice.snapshot.ids(rows)).astype(np.int32)
-        mine = Mine(Knobs(1), partial(_whatever, index), numbers)
+        size = max(size, choice.index.hot_bytes / choice.snapshot.rows)
+        mine = Mine(Knobs(1), partial(_whatever, choice.index), numbers_of(choice.snapshot))
         found = recall(mine.at(number, 1, k).many(queries), data.truth, k)
         setting = Setting(number, 1, k, found)
         settings[k, wanted] = setting if found >= wanted else None

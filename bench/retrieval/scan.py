@@ -28,11 +28,11 @@ def scan(dim: int, run: Run, *, rows: int = ROWS) -> Outcome:
     searches = dict(prepared(table))
     _check(table, searches)
     read = partial(reader(), table.codes)
-    figures, details = [], {}
+    label, figures, details = f"scan {rows:,} x {dim}", [], {}
     for queries in (1, 8, 64):
         times = _times(table, searches, queries, run, {READ: read} if queries == 1 else {})
         medians = {name: t.median for name, t in times.items()}
-        found = _one(dim, medians) if queries == 1 else _many(dim, queries, medians)
+        found = _one(label, dim, medians) if queries == 1 else _many(label, queries, medians)
         figures += list(found)
         details[str(queries)] = {name: t.record for name, t in times.items()}
     searches.clear()
@@ -79,16 +79,16 @@ def _same(call: Callable[[], object], number: int) -> list[Callable[[], object]]
     return [call]
 
 
-def _one(dim: int, us: Mapping[str, float]) -> Iterator[Figure]:
-    label, mine = f"scan 1 M x {dim}, 1 query", us["edgerec"]
+def _one(label: str, dim: int, us: Mapping[str, float]) -> Iterator[Figure]:
+    label, mine = f"{label}, 1 query", us["edgerec"]
     note = f"{mine / 1000:.3g} ms, read {us[READ] / 1000:.3g} ms"
     yield Figure(f"{label}: share of the read", us[READ] / mine, "", ">=", READ_GOAL, note)
     yield _ratio(f"{label}: int8 peer", mine, _best(us, int8=True), PEER_GOALS[dim])
     yield _ratio(f"{label}: FlatIP", mine, ("faiss FlatIP", us["faiss FlatIP"]), FLAT_GOAL)
 
 
-def _many(dim: int, queries: int, us: Mapping[str, float]) -> Iterator[Figure]:
-    label, mine = f"scan 1 M x {dim}, {queries} queries", us["edgerec"]
+def _many(label: str, queries: int, us: Mapping[str, float]) -> Iterator[Figure]:
+    label, mine = f"{label}, {queries} queries", us["edgerec"]
     yield _ratio(f"{label}: any peer", mine, _best(us, int8=None), MANY_GOAL)
     faiss = {name: t for name, t in us.items() if name.startswith("faiss QT")}
     yield _ratio(f"{label}: FAISS int8", mine, _best(faiss, int8=None), FAISS_GOAL)

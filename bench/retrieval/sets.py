@@ -55,6 +55,11 @@ class DataSet:
     queries: Vectors
     truth: NDArray[np.int32]
 
+    @property
+    def unit(self) -> bool:
+        """Whether the items have length 1."""
+        return np.allclose(np.linalg.norm(self.items[:1000], axis=1), 1, atol=1e-3)
+
     def read(self) -> NDArray[Any]:
         """Return the items in memory, mapped or not."""
         return np.array(self.items)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,19 @@ import numpy as np
 import edgerec.shop
 from bench.figures import Figure
 from bench.retrieval import ours, sets, tuning
+from bench.retrieval.load import closed_loop
 from bench.retrieval.peer import Ask, Vectors
 from bench.retrieval.run import Outcome, Run
 
 __all__ = ["sharing"]
 
-K, RECALL, SECONDS = 10, 0.95, 2.0
+K, RECALL, SECONDS, BATCH = 10, 0.95, 2.0, 256
 RANKER = Path(edgerec.shop.__file__).parent / "models" / "ranker.onnx"
 CANDIDATES = 200
 
 
 def sharing(run: Run, *, name: str = "clustered", seconds: float = SECONDS) -> Outcome:
-    """Count the queries of each of our indexes: alone, twice at once, and beside a ranker."""
+    """Count the queries of each of our indexes: alone, on both cores, and beside a ranker."""
     data = sets.load(name)
     queries = np.array(data.queries)
     figures, details = [], {}
@@ -47,19 +48,26 @@ def sharing(run: Run, *, name: str = "clustered", seconds: float = SECONDS) -> O
 
 def _counted(ask: Ask, queries: Vectors, rounds: int, seconds: float) -> dict[str, float]:
     """Queries a second, medians of interleaved rounds."""
+    one = partial(closed_loop, ask.one, queries, seconds=seconds)
     ways: dict[str, Callable[[], float]] = {
-        "alone": lambda: _rate(ask, queries, 1, seconds),
-        "both cores": lambda: _rate(ask, queries, 2, seconds),
+        "alone": partial(one, threads=1),
+        "two threads": partial(one, threads=2),
+        "two processes": lambda: sum(_side_by_side(partial(one, threads=1))),
+        "batches alone": lambda: _batches(ask, queries, seconds),
+        "batches, two processes": lambda: sum(
+            _side_by_side(partial(_batches, ask, queries, seconds))
+        ),
     }
     with _ranking() as (go, stop):
 
-        def beside() -> float:
+        def beside(way: Callable[[], float]) -> float:
             go()
-            rate = _rate(ask, queries, 1, seconds)
+            rate = way()
             stop()
             return rate
 
-        ways["beside a ranker"] = beside
+        ways["beside a ranker"] = partial(beside, ways["alone"])
+        ways["batches, beside a ranker"] = partial(beside, ways["batches alone"])
         taken: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(max(3, rounds // 3)):
             for way, count in ways.items():
@@ -67,23 +75,29 @@ def _counted(ask: Ask, queries: Vectors, rounds: int, seconds: float) -> dict[st
     return {way: float(np.median(rates)) for way, rates in taken.items()}
 
 
-def _rate(ask: Ask, queries: Vectors, threads: int, seconds: float) -> float:
-    """Search from ``threads`` threads for a while; queries a second of all together."""
-    counts = [0] * threads
-    end = time.perf_counter() + seconds
+def _batches(ask: Ask, queries: Vectors, seconds: float) -> float:
+    """Search in batches for a while; queries a second."""
+    batch = np.ascontiguousarray(queries[:BATCH])
+    start, done = time.perf_counter(), 0
+    while time.perf_counter() < start + seconds:
+        ask.many(batch)
+        done += len(batch)
+    return done / (time.perf_counter() - start)
 
-    def work(place: int) -> None:
-        turn = place * len(queries) // threads
-        while time.perf_counter() < end:
-            ask.one(queries[turn % len(queries)])
-            counts[place], turn = counts[place] + 1, turn + 1
 
-    workers = [threading.Thread(target=work, args=(place,)) for place in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return sum(counts) / seconds
+def _side_by_side(rate: Callable[[], float]) -> tuple[float, float]:
+    """Give the rates of a forked child and of this process, at once.
+
+    They share the index's memory, and no interpreter: what they take from each other is the bus.
+    """
+    context = multiprocessing.get_context("fork")
+    mine, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=lambda: theirs.send(rate()))
+    child.start()
+    own = rate()
+    other: float = mine.recv()
+    child.join()
+    return own, other
 
 
 @contextmanager
@@ -125,6 +139,6 @@ def _input(node: Any) -> Any:
 
 
 def _figures(name: str, counted: dict[str, float]) -> Iterator[Figure]:
-    alone = counted["alone"]
     for way, rate in counted.items():
+        alone = counted["batches alone" if way.startswith("batches") else "alone"]
         yield Figure(f"{name}, {way}", rate, "queries/s", note=f"{rate / alone:.3g} x alone")

@@ -29,6 +29,7 @@ cdef extern from "lists/lists.h" nogil:
         const er_kernel *quantize
         const er_kernel *rotate
         const er_kernel *scan
+        const er_kernel *score
         const er_kernel *sketches
         const er_kernel *products
         const er_kernel *weigh

@@ -33,6 +33,7 @@ typedef struct {
     int8_t *codes;
     int32_t *ranked, *sizes; /* lists that were scored, and how many rows they hold */
     float *scores;
+    int32_t *taken;   /* which of these reach a score */
     int32_t *numbers; /* lists that are looked into, before that groups */
     float *bases;     /* their scores, later products of the query with their centroids */
     er_range *ranges;
@@ -68,8 +69,9 @@ static size_t cut_up(const er_lists *lists, const er_probing *probing, char *scr
     work->ranked = taken(&place, n_lists, sizeof *work->ranked);
     work->scores = taken(&place, n_lists, sizeof *work->scores);
     work->sizes = taken(&place, n_lists, sizeof *work->sizes);
-    work->numbers = taken(&place, larger(n_groups, n_lists) + 1, sizeof *work->numbers);
-    work->bases = taken(&place, larger(n_groups, n_lists) + 1, sizeof *work->bases);
+    work->taken = taken(&place, n_lists + 1, sizeof *work->taken);
+    work->numbers = taken(&place, larger(n_groups, n_lists), sizeof *work->numbers);
+    work->bases = taken(&place, larger(n_groups, n_lists), sizeof *work->bases);
     work->ranges = taken(&place, n_lists, sizeof *work->ranges);
     return (size_t)(place - scratch);
 }
@@ -114,14 +116,40 @@ static size_t score_lists(const search *s, size_t wanted) {
     }
     for (size_t g = 0; g < n_groups; g++) {
         const er_range members = lists->members[all ? g : (size_t)groups[g]];
-        for (int64_t list = members.start; list < members.stop; list++, n++) {
-            s->work.ranked[n] = (int32_t)list;
-            s->work.sizes[n] = lists->sizes[list];
-        }
+        const size_t start = (size_t)members.start, size = (size_t)members.stop - start;
+        ((er_score_i8_fn *)s->kernels->score->fn)(&query, &lists->lists, start, size,
+                                                  s->work.scores + n);
+        memcpy(s->work.sizes + n, lists->sizes + start, size * sizeof *lists->sizes);
+        for (size_t i = 0; i < size; i++) s->work.ranked[n + i] = (int32_t)(start + i);
+        n += size;
     }
-    ((er_inner_i8_fn *)s->kernels->products->fn)(&query, &lists->lists, s->work.ranked, n,
-                                                 s->work.scores);
     return n;
+}
+
+/* Least and largest of n scores, NaN left out; in lanes, for the compiler to vectorise. */
+static void extremes(const float *scores, size_t n, float *least, float *most) {
+    enum { LANES = 16 };
+    float low[LANES], high[LANES];
+    for (size_t l = 0; l < LANES; l++) {
+        low[l] = INFINITY;
+        high[l] = -INFINITY;
+    }
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t l = 0; l < LANES; l++) {
+            low[l] = scores[i + l] < low[l] ? scores[i + l] : low[l];
+            high[l] = scores[i + l] > high[l] ? scores[i + l] : high[l];
+        }
+    for (; i < n; i++) {
+        low[0] = scores[i] < low[0] ? scores[i] : low[0];
+        high[0] = scores[i] > high[0] ? scores[i] : high[0];
+    }
+    for (size_t l = 1; l < LANES; l++) {
+        low[0] = low[l] < low[0] ? low[l] : low[0];
+        high[0] = high[l] > high[0] ? high[l] : high[0];
+    }
+    *least = low[0];
+    *most = high[0];
 }
 
 /* The score that so few of n lists reach that these hold `rows` rows and hardly more: the range of
@@ -129,11 +157,8 @@ static size_t score_lists(const search *s, size_t wanted) {
 static float score_for(const search *s, size_t n, double rows) {
     enum { HALVINGS = 12 };
     const float *scores = s->work.scores;
-    float least = INFINITY, most = -INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        least = scores[i] < least ? scores[i] : least;
-        most = scores[i] > most ? scores[i] : most;
-    }
+    float least, most;
+    extremes(scores, n, &least, &most);
     er_weigh_f32_fn *weigh = (er_weigh_f32_fn *)s->kernels->weigh->fn;
     int32_t held;
     weigh(scores, s->work.sizes, n, least, &held);
@@ -149,16 +174,40 @@ static float score_for(const search *s, size_t n, double rows) {
     return least;
 }
 
-/* Take those of n lists that reach a score; returns how many. */
+/* Which of LEVELS parts of the range from `least` to `most` a score lies in, 0 for the best. */
+enum { LEVELS = 16 };
+static inline size_t level_of(float score, float least, float scale) {
+    const float height = (score - least) * scale; /* NaN where the range is none */
+    const int level = height >= 0.0f && height < LEVELS ? (int)height
+                      : height > 0.0f                   ? LEVELS - 1
+                                                        : 0;
+    return (size_t)(LEVELS - 1 - level);
+}
+
+/* Take those of n lists that reach a score, the better ones roughly first, so that the threshold of
+ * what they are searched for rises early; returns how many. */
 static size_t take_from(const search *s, size_t n, float score) {
     const workspace *work = &s->work;
+    float most = -INFINITY;
     size_t m = 0;
     for (size_t i = 0; i < n; i++) { /* without a branch, so the last one may be written in vain */
-        work->numbers[m] = work->ranked[i];
-        work->bases[m] = work->scores[i];
-        m += work->scores[i] >= score;
+        const float own = work->scores[i];
+        work->taken[m] = (int32_t)i;
+        m += own >= score;
+        most = own > most ? own : most;
     }
-    for (size_t i = 0; i < m; i++) work->ranges[i] = s->lists->ranges[work->numbers[i]];
+    const float scale = (float)LEVELS / (most - score);
+    size_t starts[LEVELS + 1] = {0};
+    for (size_t i = 0; i < m; i++)
+        starts[level_of(work->scores[work->taken[i]], score, scale) + 1]++;
+    for (size_t level = 0; level < LEVELS; level++) starts[level + 1] += starts[level];
+    for (size_t i = 0; i < m; i++) {
+        const size_t from = (size_t)work->taken[i];
+        const size_t to = starts[level_of(work->scores[from], score, scale)]++;
+        work->numbers[to] = work->ranked[from];
+        work->bases[to] = work->scores[from];
+        work->ranges[to] = s->lists->ranges[work->ranked[from]];
+    }
     return m;
 }
 

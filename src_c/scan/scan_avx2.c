@@ -14,6 +14,7 @@ enum {
 };
 
 er_scan_i8_fn er_scan_i8_avx2;
+er_score_i8_fn er_score_i8_avx2;
 
 typedef struct {
     const int8_t *codes;
@@ -107,8 +108,8 @@ INLINE __m128i dot4(const scan_query *query, const int8_t *row0, const int8_t *r
 
 #include "four_x86.h"
 
-INLINE void offer_group(const scan_query *query, const er_rows_i8 *table, size_t start,
-                        unsigned bits, size_t dim, er_topk *top) {
+INLINE __m256 score_group(const scan_query *query, const er_rows_i8 *table, size_t start,
+                          size_t dim) {
     const int8_t *low = table->codes + start * dim, *high = low + 4 * dim;
     __m256i dot_i32x8 =
         _mm256_set_m128i(dot4(query, high, high + dim, high + 2 * dim, high + 3 * dim, dim),
@@ -116,8 +117,13 @@ INLINE void offer_group(const scan_query *query, const er_rows_i8 *table, size_t
     __m256 score_f32x8 =
         _mm256_mul_ps(_mm256_cvtepi32_ps(dot_i32x8), _mm256_loadu_ps(table->scales + start));
     score_f32x8 = _mm256_mul_ps(score_f32x8, _mm256_set1_ps(query->scale));
-    if (table->offsets)
-        score_f32x8 = _mm256_add_ps(score_f32x8, _mm256_loadu_ps(table->offsets + start));
+    if (!table->offsets) return score_f32x8;
+    return _mm256_add_ps(score_f32x8, _mm256_loadu_ps(table->offsets + start));
+}
+
+INLINE void offer_group(const scan_query *query, const er_rows_i8 *table, size_t start,
+                        unsigned bits, size_t dim, er_topk *top) {
+    const __m256 score_f32x8 = score_group(query, table, start, dim);
     /* "not less than" lets NaN through, to be noted */
     __m256 enters = _mm256_cmp_ps(score_f32x8, _mm256_set1_ps(top->threshold), _CMP_NLT_UQ);
     bits &= (unsigned)_mm256_movemask_ps(enters);
@@ -137,6 +143,22 @@ AVX2 void er_scan_i8_avx2(const er_query_i8 *query, const er_rows_i8 *table, con
     case 128: walk(&ready, table, ranges, n_ranges, 128, top); break;
     default: walk(&ready, table, ranges, n_ranges, table->dim, top);
     }
+}
+
+INLINE void store_group(const scan_query *query, const er_rows_i8 *table, size_t start, size_t dim,
+                        float *scores) {
+    _mm256_storeu_ps(scores, score_group(query, table, start, dim));
+}
+
+#include "score_x86.h"
+
+AVX2 void er_score_i8_avx2(const er_query_i8 *query, const er_rows_i8 *table, size_t start,
+                           size_t n, float *scores) {
+    const scan_query ready = prepare(query, table->dim);
+    if (table->dim == 128)
+        store_scores(&ready, table, start, n, 128, scores);
+    else
+        store_scores(&ready, table, start, n, table->dim, scores);
 }
 
 #endif

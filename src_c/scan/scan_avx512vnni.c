@@ -12,6 +12,7 @@
 enum { GROUP = 16 }; /* rows scored together: one vector of scores */
 
 er_scan_i8_fn er_scan_i8_avx512vnni;
+er_score_i8_fn er_score_i8_avx512vnni;
 
 #include "dot_avx512vnni.h"
 
@@ -36,13 +37,18 @@ INLINE __m512i dot16(const scan_query *query, const int8_t *rows, size_t dim) {
     return _mm512_sub_epi32(sums, _mm512_set1_epi32(query->offset));
 }
 
-INLINE void offer_group(const scan_query *query, const er_rows_i8 *table, size_t start,
-                        unsigned bits, size_t dim, er_topk *top) {
+INLINE __m512 score_group(const scan_query *query, const er_rows_i8 *table, size_t start,
+                          size_t dim) {
     __m512 score_f32x16 = _mm512_cvtepi32_ps(dot16(query, table->codes + start * dim, dim));
     score_f32x16 = _mm512_mul_ps(score_f32x16, _mm512_loadu_ps(table->scales + start));
     score_f32x16 = _mm512_mul_ps(score_f32x16, _mm512_set1_ps(query->scale));
-    if (table->offsets)
-        score_f32x16 = _mm512_add_ps(score_f32x16, _mm512_loadu_ps(table->offsets + start));
+    if (!table->offsets) return score_f32x16;
+    return _mm512_add_ps(score_f32x16, _mm512_loadu_ps(table->offsets + start));
+}
+
+INLINE void offer_group(const scan_query *query, const er_rows_i8 *table, size_t start,
+                        unsigned bits, size_t dim, er_topk *top) {
+    const __m512 score_f32x16 = score_group(query, table, start, dim);
     /* "not less than" lets NaN through, to be noted */
     bits = _mm512_mask_cmp_ps_mask((__mmask16)bits, score_f32x16, _mm512_set1_ps(top->threshold),
                                    _CMP_NLT_UQ);
@@ -62,6 +68,22 @@ VNNI void er_scan_i8_avx512vnni(const er_query_i8 *query, const er_rows_i8 *tabl
     case 128: walk(&ready, table, ranges, n_ranges, 128, top); break;
     default: walk(&ready, table, ranges, n_ranges, table->dim, top);
     }
+}
+
+INLINE void store_group(const scan_query *query, const er_rows_i8 *table, size_t start, size_t dim,
+                        float *scores) {
+    _mm512_storeu_ps(scores, score_group(query, table, start, dim));
+}
+
+#include "score_x86.h"
+
+VNNI void er_score_i8_avx512vnni(const er_query_i8 *query, const er_rows_i8 *table, size_t start,
+                                 size_t n, float *scores) {
+    const scan_query ready = prepare(query, table->dim);
+    if (table->dim == 128)
+        store_scores(&ready, table, start, n, 128, scores);
+    else
+        store_scores(&ready, table, start, n, table->dim, scores);
 }
 
 #endif

@@ -12,7 +12,7 @@
  * to, a row's offset belongs to the metric (-|x|^2 / 2 makes the nearest row the best).
  *
  * Every ISA gives the same bits. Rows that are not eligible cost no arithmetic, and whole runs of
- * them no memory traffic. Nothing is read past a range. No allocation, no global state, reentrant.
+ * them no memory traffic. Nothing is read past the table. No allocation, no global state, reentrant.
  */
 #ifndef ER_SCAN_B1_H
 #define ER_SCAN_B1_H

@@ -2,8 +2,8 @@
  * fetch ahead. An implementation defines INLINE (with its target), GROUP, its b1_query, prepare()
  * and score_group(), and includes this file.
  *
- * The walk takes blocks of up to 64 rows. Where many are eligible, groups are scored as they lie;
- * the last group of a range overlaps the one before. All other eligible rows are copied to a list,
+ * The walk takes blocks of up to 64 rows. Where many are eligible, groups are scored as they lie,
+ * also those that reach into the rows behind a range. All other eligible rows are copied to a list,
  * over the ends of blocks and ranges, and scored in groups from there.
  */
 #ifndef ER_WALK_B1_H
@@ -107,13 +107,13 @@ INLINE void fetch_ahead(b1_walk *walk, size_t n, bool fetch, size_t words) {
     }
 }
 
-/* Offer the wanted rows of the group that starts at `row`. Behind the end of the range there may be
- * no memory: there the group is taken so much earlier. */
-INLINE void offer_group(const b1_walk *walk, const b1_rows *rows, er_range range, size_t row,
-                        unsigned wanted, size_t words, size_t n_planes) {
-    size_t end = row + GROUP, stop = (size_t)range.stop;
-    size_t excess = end > stop ? end - stop : 0;
-    if (excess > row - (size_t)range.start) { /* the range is shorter than a group */
+/* Offer the wanted rows of the group that starts at `row`, which may be followed by rows of other
+ * ranges. Behind the end of the table there is no memory: there it is taken so much earlier. */
+INLINE void offer_group(const b1_walk *walk, const b1_rows *rows, size_t row, unsigned wanted,
+                        size_t words, size_t n_planes) {
+    size_t end = row + GROUP, n = walk->table->n;
+    size_t excess = end > n ? end - n : 0;
+    if (excess > row) { /* the table is shorter than a group */
         list_rows(walk, row, wanted, rows->base, words, n_planes);
         return;
     }
@@ -143,7 +143,7 @@ INLINE void walk_range(b1_walk *walk, er_range range, float base, size_t words, 
         for (size_t g = row; g < row + n; g += GROUP, wanted >>= GROUP) {
             fetch_ahead(walk, 1, true, words);
             unsigned group = (unsigned)wanted & ((1u << GROUP) - 1);
-            if (group) offer_group(walk, &rows, range, g, group, words, n_planes);
+            if (group) offer_group(walk, &rows, g, group, words, n_planes);
         }
     }
 }

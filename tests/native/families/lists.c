@@ -133,6 +133,7 @@ static void run_search(const er_kernel *kernel, const void *inputs, answer *out)
         .quantize = beside(kernel, "quantize_f32"),
         .rotate = beside(kernel, "rotate_f32"),
         .scan = beside(kernel, "scan_i8"),
+        .score = beside(kernel, "score_i8"),
         .sketches = kernel,
         .products = beside(kernel, "inner_i8"),
         .weigh = beside(kernel, "weigh_f32"),

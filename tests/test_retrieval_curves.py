@@ -104,7 +104,7 @@ def test_what_is_compared_finds_what_it_should(metric: Any) -> None:
         assert max(point.recall for point in curve.points) >= 0.95, curve.name
         assert all(0 < point.median_us <= point.p99_us for point in curve.points)
     assert found.curves[0].points[0].recall == 1
-    assert (found.rows, found.dim, found.metric, found.queries) == (ROWS, DIM, metric, 192)
+    assert (found.rows, found.dim, found.metric, found.queries) == (ROWS, DIM, metric, 512)
     assert len(lines) == 2 + 2 * len(faiss)
 
 

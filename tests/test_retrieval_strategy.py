@@ -17,7 +17,7 @@ from edgerec.retrieval.strategy import (
     Target,
 )
 
-EVIDENCE = Measured("lists", "900 rows of lists", "random", 0.5, 0.99, 61.0, 80.5, 154.2)
+EVIDENCE = Measured("lists", "900 rows", "random", 0.5, 0.99, 0.01, 61.0, 80.5, 154.2)
 PROBING = Probing(rows=900, groups=4, shortlist=60, k=10)
 LISTS = Strategy("lists", 9, 4, Target(), "why", ListSettings(PROBING, 2.0, 0.5), 0.1, (EVIDENCE,))
 SKETCH = Strategy("sketch", 9, 4, Target(max_memory=10**9), "why", SketchSettings(50))

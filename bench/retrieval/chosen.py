@@ -1,6 +1,6 @@
 """What a user of edgerec gets: the index that the strategy chooses for a recall, from some queries.
 
-It sees 192 of the queries, and measures on its own which index is quickest; nobody tunes it.
+It sees 512 of the queries, and measures on its own which index is quickest; nobody tunes it.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def choose(
     snapshot : Snapshot
     target : Target
     queries : (n, dim) float32, optional
-        Query vectors such as will be asked, of which 192 are used; without them, mixtures of two
+        Query vectors such as will be asked, of which 512 are used; without them, mixtures of two
         items' vectors.
     seed : int
         Of the sample, of rotations and of clusters.
@@ -216,7 +216,7 @@ class _Choosing:
                 for (index, settings, _), measured in zip(
                     tried, self._measured(trial, tried), strict=True
                 )
-                if measured.recall >= self._target.recall
+                if measured.reaches(self._target.recall)
             ]
             if reached:
                 return min(reached, key=lambda attempt: attempt.measured.median_us)
@@ -238,7 +238,7 @@ class _Choosing:
                 pair = [(best.index, best.measured.settings), (best.trial.exact, "")]
                 found, scan = best.trial.measure(pair, filtered, selectivity)
                 self._evidence += [found, scan]
-                if found.recall < self._target.recall or found.median_us >= scan.median_us:
+                if not found.reaches(self._target.recall) or found.median_us >= scan.median_us:
                     return below
             below = selectivity
         return 0.0 if below == SELECTIVITIES[-1] else below

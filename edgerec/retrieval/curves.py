@@ -144,7 +144,7 @@ def compare(
     retriever : Retriever
     k : int in [1, 10000]
     queries : (n, dim) float32, optional
-        192 of them are used; without them, mixtures of two items' vectors.
+        512 of them are used; without them, mixtures of two items' vectors.
     peers : sequence of Peer
     build_limit_s : float
         A peer that would take longer to build, by a small sample, is left out.

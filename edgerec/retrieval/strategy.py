@@ -117,6 +117,8 @@ class Measured:
         Share of the rows that was eligible.
     recall : float in [0, 1]
         Mean share of the true best k that came back.
+    recall_error : float >= 0
+        Its standard error, over the queries.
     median_us, p90_us : float
         Time of one search, on one thread.
     bytes_an_item : float
@@ -128,9 +130,14 @@ class Measured:
     filter: Filter
     selectivity: float
     recall: float
+    recall_error: float
     median_us: float
     p90_us: float
     bytes_an_item: float
+
+    def reaches(self, recall: float) -> bool:
+        """Whether ``recall`` lies a standard error below what was measured, or is that exactly."""
+        return self.recall - self.recall_error >= recall
 
 
 @dataclass(frozen=True, slots=True)

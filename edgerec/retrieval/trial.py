@@ -23,7 +23,7 @@ from edgerec.retrieval.strategy import Filter, Measured
 
 __all__ = ["Trial", "sample_queries"]
 
-TUNING, MEASURING = 128, 64
+TUNING, MEASURING, TIMED = 128, 384, 64
 ROUNDS = 3
 
 
@@ -36,7 +36,7 @@ class Trial:
     k : int
         How many rows are asked for.
     queries : (n, dim) float32, at least one
-        Up to 192 of them are used.
+        Up to 512 of them are used.
     rng : Generator
         Of the order of timing, and of filters.
     """
@@ -45,9 +45,9 @@ class Trial:
         self, snapshot: Snapshot, k: int, queries: Queries, rng: np.random.Generator
     ) -> None:
         self.snapshot, self.k, self._rng = snapshot, k, rng
-        few = min(MEASURING, -(-len(queries) // 2))
-        self._measuring = queries[:few]
-        self.tuning: Queries = queries[few : few + TUNING] if len(queries) > few else queries
+        some = min(TUNING, len(queries) // 2)
+        self.tuning: Queries = queries[:some] if some else queries
+        self._measuring = queries[some : some + MEASURING]
         self.exact = ExactIndex(snapshot.segments, snapshot.metric)
 
     @cached_property
@@ -67,7 +67,7 @@ class Trial:
         calls: dict[str, Callable[[Query], object]] = {
             str(place): _search(index, self.k, eligible) for place, (index, _) in enumerate(indexes)
         }
-        times = time_interleaved(calls, list(self._measuring), rng=self._rng, rounds=ROUNDS)
+        times = time_interleaved(calls, list(self._measuring[:TIMED]), rng=self._rng, rounds=ROUNDS)
         true = self.exact.search_many(self._measuring, self.k, eligible=eligible)
         return [
             Measured(
@@ -75,7 +75,7 @@ class Trial:
                 settings=words,
                 filter=filter,
                 selectivity=selectivity,
-                recall=self._recall(index, true, eligible),
+                **self._recall(index, true, eligible),
                 median_us=round(timing.percentile(50), 1),
                 p90_us=round(timing.percentile(90), 1),
                 bytes_an_item=round(index.hot_bytes / self.snapshot.rows, 1),
@@ -83,17 +83,20 @@ class Trial:
             for (index, words), timing in zip(indexes, times.values(), strict=True)
         ]
 
-    def _recall(self, index: Index, true: list[Hits], eligible: Eligible) -> float:
-        """Mean share of the true best k that ``index`` returns; 1 where nothing is eligible.
+    def _recall(self, index: Index, true: list[Hits], eligible: Eligible) -> dict[str, float]:
+        """Mean share of the true best k that ``index`` returns, and its standard error.
 
-        A row that scores as well as the last of the true ones is as good as that.
+        A row that scores as well as the last of the true ones is as good as that. Where nothing is
+        eligible nothing is missed.
         """
+        found = index.search_many(self._measuring, self.k, eligible=eligible)
         shares = [
-            float((index.search(query, self.k, eligible=eligible).scores >= hits.scores[-1]).mean())
-            for query, hits in zip(self._measuring, true, strict=True)
-            if len(hits)
-        ]
-        return round(sum(shares) / len(shares), 4) if shares else 1.0
+            float((hits.scores >= best.scores[-1]).mean())
+            for hits, best in zip(found, true, strict=True)
+            if len(best)
+        ] or [1.0]
+        error = float(np.std(shares)) / len(shares) ** 0.5
+        return {"recall": round(float(np.mean(shares)), 4), "recall_error": round(error, 4)}
 
     def _eligible(self, filter: Filter, selectivity: float) -> Eligible:  # noqa: A002
         live = self.snapshot.eligible()

@@ -101,10 +101,11 @@ def probings(
             ]
             shortlist = _reaching(np.concatenate(found), recall)
             if shortlist is not None:
-                yield router, Probing(rows, groups, max(shortlist, shortlist_size(k)), k)
+                least = shortlist_size(k)
+                yield router, Probing(max(rows, least), groups, max(shortlist, least), k)
         rows = _reaching(before, recall)
         if rows is not None:
-            yield router, Probing(rows, groups, 0, k)
+            yield router, Probing(max(rows, shortlist_size(k)), groups, 0, k)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

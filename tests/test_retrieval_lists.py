@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
 from edgerec.catalog.snapshot import Snapshot
-from edgerec.catalog.vectors import METRICS, Metric
+from edgerec.catalog.vectors import METRICS, Metric, Segment
 from edgerec.errors import BundleCorruptError, ValueRangeError
 from edgerec.retrieval.clusters import Clusters, train_clusters
 from edgerec.retrieval.exact import ExactIndex
@@ -93,6 +94,50 @@ def test_rows_that_are_placed_are_found_where_they_belong() -> None:
         assert (lists.clusters.assign(later.codes, later.scales)[rows - ROWS] == number).all()
     every = placed.rows_in(np.arange(len(lists))[::-1])
     assert sorted(every.tolist()) == list(range(ROWS, ROWS + LATER))
+
+
+def test_rows_placed_bit_by_bit_lie_as_if_they_came_together() -> None:
+    snapshot, lists, placed = listed("inner")
+    later, grown = snapshot.segments[1], Placed.nothing(lists)
+    bounds = [0, 1, 1, 300, 301, LATER]
+    for start, stop in pairwise(bounds):
+        part = slice(start, stop)
+        piece = Segment(ROWS + start, None, later.codes[part], later.scales[part])
+        grown = grown.extended(lists, piece)
+    places = lists.clusters.assign(later.codes, later.scales)
+    for one in (placed, grown):
+        assert (one.first_row, one.stop_row) == (ROWS, ROWS + LATER)
+        assert one.places.tolist() == places.tolist()
+        assert one.order.tolist() == (ROWS + np.argsort(places, kind="stable")).tolist()
+        assert np.diff(one.offsets).tolist() == np.bincount(places, minlength=len(lists)).tolist()
+
+
+def test_later_rows_are_found_by_older_snapshots_and_newer_ones() -> None:
+    """Where the index has placed rows that a snapshot lacks, and where it has not placed all."""
+    snapshot, lists, placed = listed("inner")
+    base, later = snapshot.segments
+    router, every = Router(lists, "inner", 2.0), np.arange(ROWS, ROWS + LATER)
+    some = Placed.nothing(lists).extended(lists, _until(later, 500))
+    for index in (
+        ListIndex(router, snapshot.segments, NARROW, placed),
+        ListIndex(router, snapshot.segments, NARROW, some),
+        ListIndex(router, (base, _until(later, 700)), NARROW, placed),
+        ListIndex(router, (base, _until(later, 700)), NARROW),
+    ):
+        allowed = np.arange(index.rows) % 3 != 0
+        for row in every[: index.rows - ROWS]:
+            query = np.asarray(later.vectors[row - ROWS], np.float32)  # type: ignore[index]
+            found = index.search(query, 10)
+            true = ExactIndex(index.segments, "inner").search(query, 10)
+            assert row not in true.rows[:1] or row in found.rows
+            kept = index.search(query, 10, eligible=eligible_of(allowed)).rows
+            assert allowed[kept].all()
+            assert row in kept or row not in found.rows or not allowed[row]
+
+
+def _until(segment: Segment, rows: int) -> Segment:
+    vectors = None if segment.vectors is None else segment.vectors[:rows]
+    return Segment(segment.first_row, vectors, segment.codes[:rows], segment.scales[:rows])
 
 
 def test_a_vector_belongs_to_its_nearest_centroid() -> None:

@@ -7,7 +7,7 @@ no copy and no ids. Rows that are added later are placed into lists without a re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -171,27 +171,39 @@ class Placed:
         return cls(lists.rows, lists.rows, nobody, offsets, nobody)
 
     def extended(self, lists: Lists, segment: Segment) -> Placed:
-        """Return a version with the rows of ``segment``, which follow, placed too."""
+        """Return a version with the rows of ``segment``, which follow, placed too.
+
+        The rows that are placed already stay in their order; those that come are put between them.
+        """
         added = lists.clusters.assign(segment.codes, segment.scales)
-        places = np.concatenate([self.places, added])
-        order = np.argsort(places, kind="stable")
-        return replace(
-            self,
-            stop_row=self.stop_row + segment.rows,
-            order=(order + self.first_row).astype(np.int32),
-            offsets=np.searchsorted(places[order], np.arange(len(lists) + 1)).astype(np.int64),
-            places=places,
+        fresh = np.argsort(added, kind="stable")
+        order = np.empty(self.order.size + added.size, np.int32)
+        to = self.offsets[added[fresh] + 1] + np.arange(added.size)  # behind those of its list
+        kept = np.ones(order.size, np.bool_)
+        kept[to] = False
+        order[to] = fresh + self.stop_row
+        order[kept] = self.order
+        offsets = self.offsets.copy()
+        offsets[1:] += np.cumsum(np.bincount(added, minlength=len(lists)))
+        return Placed(
+            self.first_row,
+            self.stop_row + added.size,
+            order,
+            offsets,
+            np.concatenate([self.places, added]),
         )
 
     def rows_in(self, lists: NDArray[np.integer]) -> Rows:
         """Return the rows that were placed into any of ``lists``, which differ."""
-        starts, stops = self.offsets[lists], self.offsets[lists + 1]
-        lengths = stops - starts
-        ends = np.cumsum(lengths)
-        if not ends.size or not ends[-1]:
-            return self.order[:0]
-        at = np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
-        rows: Rows = self.order[at]
+        starts = self.offsets.take(lists)
+        lengths = self.offsets.take(lists + 1) - starts
+        some = lengths.nonzero()[0]
+        if not some.size:
+            return np.empty(0, np.int32)
+        starts, lengths = starts[some], lengths[some]
+        ends = lengths.cumsum()
+        at = (starts - ends + lengths).repeat(lengths) + np.arange(ends[-1])
+        rows: Rows = self.order.take(at)
         return rows
 
 

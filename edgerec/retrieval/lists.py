@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.catalog.bitmaps import Bitmap, Eligible
+from edgerec.catalog.bitmaps import Bitmap, Eligible, bits_at
 from edgerec.errors import ValueRangeError
 from edgerec.kernels.lists import ListSearch
 from edgerec.machine.pool import parts, side_by_side
-from edgerec.retrieval.exact import ExactIndex, scanned
+from edgerec.retrieval.exact import ExactIndex
 from edgerec.retrieval.index import (
     MAX_FOUND,
     Hits,
@@ -40,6 +40,8 @@ from edgerec.retrieval.rescoring import (
 from edgerec.retrieval.routing import Router
 
 __all__ = ["ListIndex", "Probing"]
+
+NOTHING = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +156,13 @@ class ListIndex:
             if proposed < min(wanted, self.rows):
                 return self._exact().search(query, k, eligible=eligible)
             return Hits(rows, scores)
-        later = self._later(query, lists, wanted, eligible)
+        later = self._later(lists, eligible)
         if proposed + later.size < min(wanted, self.rows):
             return self._exact().search(query, k, eligible=eligible)
-        found = decided(self.segments, self.router.metric, query, coded(query), later, k)
+        if not later.size:
+            return Hits(rows, scores)
+        newer = after(self.segments, self.lists.rows)
+        found = decided(newer, self.router.metric, query, coded(query), later, k)
         return Hits(*best_of([(rows, scores), (found.rows, found.scores)], k))
 
     def search_many(
@@ -211,31 +216,20 @@ class ListIndex:
             "eligible": self._bitmap(eligible),
         }
 
-    def _later(
-        self, query: Query, lists: NDArray[np.int32], wanted: int, eligible: Eligible | None
-    ) -> Rows:
-        """Return rows that were added later: those placed into ``lists``, and the newest."""
-        rows = self._placed_rows(lists, eligible)
-        newest = after(self.segments, self._placed_until)
-        if not newest:
-            return rows
-        return np.concatenate([rows, scanned(newest, coded(query), wanted, eligible)])
-
-    @property
-    def _placed_until(self) -> int:
-        return self.lists.rows if self.placed is None else self.placed.stop_row
-
-    def _placed_rows(self, numbers: NDArray[np.int32], eligible: Eligible | None) -> Rows:
-        """Return the rows of this snapshot that were placed into some lists."""
-        if self.placed is None:
-            return np.empty(0, np.int32)
-        rows = self.placed.rows_in(numbers)
-        rows = rows[rows < self.rows]
+    def _later(self, lists: NDArray[np.int32], eligible: Eligible | None) -> Rows:
+        """Return the eligible rows that were placed into ``lists``, and the newest, ascending."""
+        placed, newest = self.placed, self.lists.rows
+        rows = NOTHING
+        if placed is not None:
+            rows, newest = placed.rows_in(lists), placed.stop_row
+            rows.sort()
+        if newest < self.rows:
+            rows = np.concatenate([rows, np.arange(newest, self.rows, dtype=np.int32)])
+        elif newest > self.rows:  # of a snapshot that is older than this index
+            rows = rows[: rows.searchsorted(self.rows)]
         if eligible is None or eligible.count == eligible.rows:
             return rows
-        bits = eligible.bitmap[rows >> 3] >> (rows & 7).astype(np.uint8)
-        allowed: Rows = rows[(bits & 1).astype(np.bool_)]
-        return allowed
+        return rows[bits_at(eligible.bitmap, rows)]
 
     def _bitmap(self, eligible: Eligible | None) -> Bitmap | None:
         """Return the eligible rows among those of the lists; None for all."""

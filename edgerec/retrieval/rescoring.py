@@ -67,6 +67,8 @@ def bytes_of_codes(segments: Segments) -> int:
 
 def after(segments: Segments, row: int) -> Segments:
     """Return the segments from ``row`` on, cutting one in two where it must be."""
+    if len(segments) == 2 and segments[1].first_row == row:
+        return segments[1:]  # nearly always
     newer = []
     for segment in segments:
         skip = min(max(row - segment.first_row, 0), segment.rows)
@@ -130,8 +132,9 @@ def _since(segment: Segment, skip: int) -> Segment:
 
 def _by_segment(segments: Segments, rows: Rows, score: Callable[[Segment, Rows], Scores]) -> Scores:
     """Score ascending ``rows``, each with the segment that holds it."""
-    if len(segments) == 1 and segments[0].first_row == 0:
-        return score(segments[0], rows)
+    if len(segments) == 1:
+        first_row = segments[0].first_row
+        return score(segments[0], rows - np.int32(first_row) if first_row else rows)
     ends = np.searchsorted(rows, [s.first_row + s.rows for s in segments]).tolist()
     parts = [
         score(segment, rows[start:stop] - np.int32(segment.first_row))

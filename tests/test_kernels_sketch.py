@@ -1,4 +1,4 @@
-"""Sketches and the search over them: exact integers, bounded errors, filters, ranges, lookups."""
+"""Sketches and the search over them: exact integers, bounded errors, filters, ranges."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from tests.strategies.arrays import (
     fenced,
     float_rows,
     lengths,
-    lookups_of,
     score_offsets,
     sketch_words,
 )
@@ -279,10 +278,6 @@ def test_many_queries_find_what_each_finds_alone(
     steps = np.linspace(0, 1, queries, dtype=np.float32)
     offsets, ranges = data.draw(score_offsets(n)), data.draw(disjoint_ranges(n))
     _, eligible = data.draw(bitmaps(n)) or (None, None)
-    seen = None
-    if data.draw(st.booleans()):
-        seen = data.draw(lookups_of(1 if ranges is None else len(ranges), queries))
-    bases = None if seen is None else data.draw(score_offsets(len(seen[1])))
     rows, scores, found = scan_sketches_many(
         planes,
         steps,
@@ -290,15 +285,12 @@ def test_many_queries_find_what_each_finds_alone(
         fenced(factors),
         k,
         offsets=offsets,
-        bases=bases,
         eligible=eligible,
         ranges=ranges,
-        lookups=seen,
         isa=isa,
     )
     assert rows.shape == scores.shape == (queries, min(k, n))
     for query in range(queries):
-        mine, base = looked_up(query, n, ranges, seen, bases)
         alone = scan_sketches(
             planes[query],
             steps[query],
@@ -306,9 +298,8 @@ def test_many_queries_find_what_each_finds_alone(
             factors,
             k,
             offsets=offsets,
-            bases=base,
             eligible=eligible,
-            ranges=mine,
+            ranges=ranges,
             isa="scalar",
         )
         m = found[query]
@@ -316,22 +307,6 @@ def test_many_queries_find_what_each_finds_alone(
         assert scores[query, :m].tolist() == alone[1].tolist()
         assert (rows[query, m:] == -1).all()
         assert (scores[query, m:] == -np.inf).all()
-
-
-def looked_up(
-    query: int,
-    n: int,
-    ranges: NDArray[np.int64] | None,
-    lookups: tuple[NDArray[np.int64], NDArray[np.int32]] | None,
-    bases: NDArray[np.float32] | None,
-) -> tuple[NDArray[np.int64] | None, NDArray[np.float32] | None]:
-    """Ranges and bases of one query."""
-    if lookups is None:
-        return ranges, None
-    whole = np.array([[0, n]], np.int64) if ranges is None else ranges
-    places = np.flatnonzero(lookups[1] == query)
-    mine = np.searchsorted(lookups[0], places, side="right") - 1
-    return whole[mine], None if bases is None else bases[places]
 
 
 @each_isa("scan_b1")
@@ -389,33 +364,6 @@ def test_ranges_outside_the_table_are_refused(bad: list[int]) -> None:
         scan_sketches(planes_of(1), 1.0, bits, factors, 1, ranges=np.array([bad], np.int64))
 
 
-@pytest.mark.parametrize(
-    ("offsets", "queries"), [([1, 3], [0, 1, 1]), ([0, 1], [2]), ([0, 1], [-1])]
-)
-def test_lookups_that_do_not_fit_are_refused(offsets: list[int], queries: list[int]) -> None:
-    bits, factors = sketches_of(3, 1)
-    lookups = np.array(offsets, np.int64), np.array(queries, np.int32)
-    with pytest.raises(ValueRangeError, match="lookups' starts must ascend"):
-        scan_sketches_many(
-            np.stack([planes_of(1)] * 2), np.ones(2, np.float32), bits, factors, 1, lookups=lookups
-        )
-
-
-def test_offsets_of_lookups_that_descend_are_refused() -> None:
-    bits, factors = sketches_of(3, 1)
-    lookups = np.array([0, 5, 1], np.int64), np.zeros(1, np.int32)
-    with pytest.raises(ValueRangeError, match="lookups' starts must ascend"):
-        scan_sketches_many(
-            planes_of(1)[None],
-            np.ones(1, np.float32),
-            bits,
-            factors,
-            1,
-            ranges=np.array([[0, 1], [1, 3]], np.int64),
-            lookups=lookups,
-        )
-
-
 def test_limits_are_refused_by_name() -> None:
     bits, factors = sketches_of(3, 1)
     with pytest.raises(LimitExceeded, match="planes must be 1 to 8"):
@@ -452,12 +400,8 @@ def test_other_widths_are_refused(width: int) -> None:
         ("bits", np.zeros((2, 3), np.uint64).T),
         ("factors", np.zeros(4, np.float32)),
         ("offsets", np.zeros(3, np.float64)),
-        ("bases", np.zeros(1, np.float32)),
         ("eligible", np.ones(3, bool)),
         ("ranges", np.zeros((1, 3), np.int64)),
-        ("lookups", (np.zeros(3, np.int64), np.zeros(0, np.int32))),
-        ("lookups", (np.array([0, 2]), np.zeros(3, np.int32))),
-        ("lookups", (np.zeros(2, np.int64), np.zeros(0, np.int64))),
     ],
 )
 def test_arrays_of_another_kind_are_refused(name: str, bad: object) -> None:
@@ -472,3 +416,10 @@ def test_arrays_of_another_kind_are_refused(name: str, bad: object) -> None:
     }
     with pytest.raises(ShapeError):
         scan_sketches_many(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [np.zeros(2, np.float32), np.zeros(1, np.float64)])
+def test_bases_are_one_a_range(bad: NDArray[np.floating]) -> None:
+    bits, factors = sketches_of(3, 2)
+    with pytest.raises(ShapeError, match="bases"):
+        scan_sketches(planes_of(2), 1.0, bits, factors, 1, bases=bad)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, uint8_t, uint64_t
 
-from edgerec.kernels.arrays cimport er_lookups, er_range
+from edgerec.kernels.arrays cimport er_range
 from edgerec.kernels.dispatch cimport er_kernel, er_status
 from edgerec.kernels.topk cimport er_key
 
@@ -38,5 +38,5 @@ cdef extern from "sketch/scan_b1.h" nogil:
     size_t er_scan_many_b1_workspace(size_t n_queries, size_t n, size_t k)
     er_status er_scan_many_b1(
         const er_kernel *kernel, const er_queries_b1 *queries, const er_rows_b1 *table,
-        const er_range *ranges, size_t n_ranges, const er_lookups *lookups, const float *bases,
-        size_t k, void *scratch, int32_t *rows, float *scores, int32_t *found)
+        const er_range *ranges, size_t n_ranges, size_t k, void *scratch, int32_t *rows,
+        float *scores, int32_t *found)

@@ -31,10 +31,8 @@ def scan_sketches_many(
     k: int,
     *,
     offsets: NDArray[np.float32] | None = None,
-    bases: NDArray[np.float32] | None = None,
     eligible: NDArray[np.uint8] | None = None,
     ranges: NDArray[np.int64] | None = None,
-    lookups: tuple[NDArray[np.int64], NDArray[np.int32]] | None = None,
     first_row: int = 0,
     isa: str | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]: ...

@@ -7,11 +7,10 @@ from libc.stdlib cimport free
 import numpy as np
 
 from edgerec.kernels.arrays cimport (
-    bitmap, cube, empty_vector, er_lookups, er_range, first, first_number, lookups_in, matrix,
-    ranges_in, scratch, top_count, vector)
+    bitmap, cube, empty_vector, er_range, first, first_number, matrix, ranges_in, scratch,
+    top_count, vector)
 from edgerec.kernels.dispatch cimport (
-    ER_BAD_LOOKUPS, ER_BAD_RANGE, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel, er_status,
-    er_status_text, find)
+    ER_BAD_RANGE, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel, er_status, er_status_text, find)
 from edgerec.kernels.topk cimport er_key, er_topk_workspace
 
 from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
@@ -170,18 +169,14 @@ def scan_sketches(planes, float step, bits, factors, k, *, offsets=None, bases=N
     return first(best_rows, found), first(best_scores, found)
 
 
-def scan_sketches_many(planes, steps, bits, factors, k, *, offsets=None, bases=None, eligible=None,
-                       ranges=None, lookups=None, first_row=0, str isa=None):
+def scan_sketches_many(planes, steps, bits, factors, k, *, offsets=None, eligible=None,
+                       ranges=None, first_row=0, str isa=None):
     """What `scan_sketches` finds for each of many queries, in one pass over the rows.
 
     Parameters
     ----------
     planes, steps : the queries, (q, p, w) uint64 and (q,) float32, finite >= 0
     bits, factors, k, offsets, eligible, ranges, first_row, isa : as in `scan_sketches`
-    lookups : ``(starts, numbers)``, (r + 1,) int64 ascending from 0 to v and (v,) int32 in [0, q):
-        the queries ``numbers[starts[i]:starts[i + 1]]`` look at range i, in the order of the
-        ranges, each of which is read once for all of them; None if all look at all
-    bases : (v,) float32 added to the scores of each lookup's rows, or None; only with `lookups`
 
     Returns
     -------
@@ -193,14 +188,12 @@ def scan_sketches_many(planes, steps, bits, factors, k, *, offsets=None, bases=N
     Raises
     ------
     ShapeError, ValueRangeError, LimitExceeded, UnknownKernel
-        As `scan_sketches` does; ValueRangeError also for lookups that do not fit.
+        As `scan_sketches` does.
     """
     cdef size_t count = top_count(k), n_ranges
     cdef er_queries_b1 queries
     cdef er_rows_b1 table
     cdef er_range whole
-    cdef er_lookups seen
-    cdef const float *added = NULL
     read_table(&table, bits, factors, offsets, eligible, first_row)
     queries.planes = <const uint64_t *>cube(planes, cnp.NPY_UINT64, "planes")
     queries.n = cnp.PyArray_DIM(<cnp.ndarray>planes, 0)
@@ -208,11 +201,6 @@ def scan_sketches_many(planes, steps, bits, factors, k, *, offsets=None, bases=N
     queries.steps = <const float *>vector(steps, cnp.NPY_FLOAT32, "steps", queries.n)
     check_words(planes, cnp.PyArray_DIM(<cnp.ndarray>planes, 2), table.words)
     cdef const er_range *pieces = ranges_in(ranges, &whole, table.n, &n_ranges)
-    cdef const er_lookups *pairs = lookups_in(lookups, &seen, n_ranges)
-    if pairs != NULL:
-        added = optional_vector(bases, "bases", pairs.offsets[n_ranges])
-    elif bases is not None:
-        raise ShapeError("bases belong to lookups, one a lookup, but there are no lookups")
     cdef const er_kernel *kernel = find(b"scan_b1", isa)
     best_rows = np.empty((queries.n, min(count, table.n)), np.int32)
     best_scores = np.empty((queries.n, min(count, table.n)), np.float32)
@@ -223,8 +211,8 @@ def scan_sketches_many(planes, steps, bits, factors, k, *, offsets=None, bases=N
     cdef void *tops = scratch(er_scan_many_b1_workspace(queries.n, table.n, count))
     cdef er_status status
     with nogil:
-        status = er_scan_many_b1(kernel, &queries, &table, pieces, n_ranges, pairs, added, count,
-                                 tops, rows_out, scores_out, found_out)
+        status = er_scan_many_b1(kernel, &queries, &table, pieces, n_ranges, count, tops, rows_out,
+                                 scores_out, found_out)
         free(tops)
     if status != ER_OK:
         raise refusal(status, planes)
@@ -269,9 +257,6 @@ cdef object refusal(er_status status, object planes):
         return ValueRangeError("the step of a query must be finite and at least 0")
     if status == ER_BAD_RANGE:
         return ValueRangeError("ranges must satisfy 0 <= start <= stop <= number of rows")
-    if status == ER_BAD_LOOKUPS:
-        return ValueRangeError("lookups' starts must ascend from 0, and their numbers be those of "
-                               "queries")
     if status == ER_NOT_FINITE:
         return ValueRangeError("the score of an eligible row is NaN: factors, offsets and bases "
                                "must be finite")

@@ -44,26 +44,19 @@ typedef struct {
     er_scan_b1_fn *kernel;
     const er_queries_b1 *queries;
     const er_rows_b1 *table;
-    const er_lookups *lookups;
-    const float *bases;
     er_topk *tops;
 } search;
 
-/* Show some rows of range r to all of its queries. */
-static void look_up(const search *search, size_t r, er_range rows) {
-    const er_lookups *lookups = search->lookups;
+/* Show some rows to all queries. */
+static void show(const search *search, er_range rows) {
     const er_queries_b1 *queries = search->queries;
-    size_t start = lookups ? (size_t)lookups->offsets[r] : 0;
-    size_t stop = lookups ? (size_t)lookups->offsets[r + 1] : queries->n;
-    for (size_t v = start; v < stop; v++) {
-        size_t q = lookups ? (size_t)lookups->queries[v] : v;
+    for (size_t q = 0; q < queries->n; q++) {
         er_query_b1 query = {
             .planes = queries->planes + q * queries->n_planes * search->table->words,
             .n_planes = queries->n_planes,
             .step = queries->steps[q],
         };
-        search->kernel(&query, search->table, &rows, search->bases ? search->bases + v : NULL, 1,
-                       &search->tops[q]);
+        search->kernel(&query, search->table, &rows, NULL, 1, &search->tops[q]);
     }
 }
 
@@ -88,19 +81,15 @@ static er_status finish_tops(er_topk *tops, size_t n, size_t width, int32_t *row
 
 er_status er_scan_many_b1(const er_kernel *kernel, const er_queries_b1 *queries,
                           const er_rows_b1 *table, const er_range *ranges, size_t n_ranges,
-                          const er_lookups *lookups, const float *bases, size_t k, void *scratch,
-                          int32_t *rows, float *scores, int32_t *found) {
+                          size_t k, void *scratch, int32_t *rows, float *scores, int32_t *found) {
     er_status status = check_table(table, queries->n_planes, ranges, n_ranges, k);
     if (status != ER_OK) return status;
     if (queries->n > INT32_MAX) return ER_TOO_LONG;
     for (size_t q = 0; q < queries->n; q++)
         if (!good_step(queries->steps[q])) return ER_BAD_SCALE;
-    if (lookups && !er_lookups_fit(lookups, n_ranges, queries->n)) return ER_BAD_LOOKUPS;
     const search search = {.kernel = (er_scan_b1_fn *)kernel->fn,
                            .queries = queries,
                            .table = table,
-                           .lookups = lookups,
-                           .bases = lookups ? bases : NULL,
                            .tops = scratch};
     for (size_t q = 0; q < queries->n; q++) found[q] = 0;
     if (table->n == 0) return ER_OK;
@@ -110,7 +99,7 @@ er_status er_scan_many_b1(const er_kernel *kernel, const er_queries_b1 *queries,
     for (size_t r = 0; r < n_ranges; r++)
         for (int64_t row = ranges[r].start; row < ranges[r].stop; row += block) {
             int64_t stop = ranges[r].stop - row < block ? ranges[r].stop : row + block;
-            look_up(&search, r, (er_range){row, stop});
+            show(&search, (er_range){row, stop});
         }
     return finish_tops(scratch, queries->n, width, rows, scores, found);
 }

@@ -69,17 +69,14 @@ typedef struct er_queries_b1 {
 /* Bytes of scratch for er_scan_many_b1 over n rows; SIZE_MAX if there are too many. */
 size_t er_scan_many_b1_workspace(size_t n_queries, size_t n, size_t k);
 
-/* Entry point: the answers of er_scan_b1 for many queries. A block of rows is shown to all of its
- * queries while it is in the first cache.
- *   lookups       NULL if every query sees every range
- *   bases         one a lookup, or NULL for none; NULL without lookups
+/* Entry point: the answers of er_scan_b1, without bases, for many queries. A block of rows is shown
+ * to all of them while it is in the first cache.
  *   scratch       er_scan_many_b1_workspace() bytes, aligned as malloc does
  *   rows, scores  min(k, n) for each query: beyond the found[q] results of query q stand row -1 and
  *                 score -infinity
- * The errors of er_scan_b1, and ER_BAD_LOOKUPS for offsets or queries that do not fit. */
+ * The errors of er_scan_b1. */
 er_status er_scan_many_b1(const er_kernel *kernel, const er_queries_b1 *queries,
                           const er_rows_b1 *table, const er_range *ranges, size_t n_ranges,
-                          const er_lookups *lookups, const float *bases, size_t k, void *scratch,
-                          int32_t *rows, float *scores, int32_t *found);
+                          size_t k, void *scratch, int32_t *rows, float *scores, int32_t *found);
 
 #endif

@@ -39,8 +39,6 @@ typedef struct {
     er_queries_b1 queries;
     er_rows_b1 table;
     take_ranges ranges;
-    const er_lookups *lookups;
-    er_lookups seen;
     const float *bases;
     size_t k;
 } scan;
@@ -102,8 +100,6 @@ const check_family check_scan_b1 = {"scan_b1", "scan_b1", draw_one, room_one, ru
 static void draw_many(check *c, void *inputs) {
     scan *in = inputs;
     draw_scan(c, in, draw_below(&c->draw, 9));
-    in->lookups = take_lookups(c, &in->seen, in->ranges.n, in->queries.n);
-    in->bases = in->lookups ? take_bases(c, (size_t)in->seen.offsets[in->ranges.n]) : NULL;
 }
 
 static void room_many(check *c, const void *inputs, answer *out) {
@@ -118,9 +114,9 @@ static void room_many(check *c, const void *inputs, answer *out) {
 
 static void run_many(const er_kernel *kernel, const void *inputs, answer *out) {
     const scan *in = inputs;
-    out->status = er_scan_many_b1(kernel, &in->queries, &in->table, in->ranges.at, in->ranges.n,
-                                  in->lookups, in->bases, in->k, out->scratch, out->outputs[0].at,
-                                  out->outputs[1].at, out->outputs[2].at);
+    out->status =
+        er_scan_many_b1(kernel, &in->queries, &in->table, in->ranges.at, in->ranges.n, in->k,
+                        out->scratch, out->outputs[0].at, out->outputs[1].at, out->outputs[2].at);
 }
 
 const check_family check_scan_many_b1 = {"scan_many_b1", "scan_b1", draw_many, room_many, run_many};

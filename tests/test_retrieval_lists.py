@@ -172,6 +172,7 @@ def test_a_probing_must_be_possible(wrong: dict[str, Any]) -> None:
         {"bounds": np.array([0, 1, 3], np.int32)},
         {"groups": np.zeros((2, 4), np.float32)},
         {"centroids": np.full((3, 5), np.nan, np.float32)},
+        {"centroids": np.full((3, 5), 1e20, np.float32)},
         {"centroids": np.zeros((3, 5))},
     ],
 )

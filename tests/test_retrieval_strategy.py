@@ -39,6 +39,7 @@ def test_a_strategy_survives_json(strategy: Strategy) -> None:
         {"settings": None},
         {"settings": {"shortlist": 3}},
         {"settings": LISTS.to_dict()["settings"] | {"optimism": -1}},
+        {"settings": LISTS.to_dict()["settings"] | {"optimism": 1e300}},
         {"settings": LISTS.to_dict()["settings"] | {"residual": float("nan")}},
         {"settings": LISTS.to_dict()["settings"] | {"probing": {"rows": 0}}},
         {"exact_below": "0.1"},

@@ -13,17 +13,19 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from edgerec.catalog.vectors import LARGEST
 from edgerec.errors import BundleCorruptError
 from edgerec.kernels.quantize import quantize_rows
 from edgerec.kernels.scan import scan_int8_many
 from edgerec.retrieval.faiss import kmeans
 
-__all__ = ["Centroids", "Clusters", "train_clusters"]
+__all__ = ["FARTHEST", "Centroids", "Clusters", "train_clusters"]
 
 Vectors = NDArray[np.float32]
 
 NEAR_GROUPS = 8  # looked into to place a vector: the nearest centroid is hardly ever elsewhere
 BLOCK_ROWS = 4096
+FARTHEST = 2 * LARGEST  # of a centroid, a mean of vectors: no score of one overflows
 COARSE_SAMPLE = 256  # vectors a group, and
 FINE_SAMPLE = 40  # vectors a cluster that k-means sees: more does not place centroids better
 
@@ -82,8 +84,8 @@ class Clusters:
                     f"clusters: {name} must be (n, dim) float32, got {array.dtype} of shape "
                     f"{array.shape}"
                 )
-            if not np.isfinite(array).all():
-                raise BundleCorruptError(f"clusters: {name} must be finite")
+            if not (np.abs(array) <= FARTHEST).all():  # nor is NaN
+                raise BundleCorruptError(f"clusters: {name} must lie within ±{FARTHEST:g}")
         if self.groups.shape[1] != self.centroids.shape[1]:
             raise BundleCorruptError("clusters: groups and centroids differ in length")
         check_bounds(self.bounds, len(self.groups), len(self.centroids), "clusters: bounds")

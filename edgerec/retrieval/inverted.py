@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgerec.catalog.vectors import Segment
 from edgerec.errors import BundleCorruptError
 from edgerec.kernels.sketch import sketch_rows
-from edgerec.retrieval.clusters import Clusters, check_bounds
+from edgerec.retrieval.clusters import FARTHEST, Clusters, check_bounds
 from edgerec.retrieval.rotation import Rotation
 from edgerec.retrieval.sketch import check_sketches, decoded, sketch_bits
 
@@ -226,5 +226,5 @@ def _check_spreads(spreads: NDArray[np.float32], count: int, name: str) -> None:
             f"lists: {name} must be float32 of shape ({count},), got {spreads.dtype} of shape "
             f"{spreads.shape}"
         )
-    if not (np.isfinite(spreads) & (spreads >= 0)).all():
-        raise BundleCorruptError(f"lists: {name} must be finite and at least 0")
+    if not ((spreads >= 0) & (spreads <= 2 * FARTHEST)).all():
+        raise BundleCorruptError(f"lists: {name} must lie in [0, {2 * FARTHEST:g}]")

@@ -102,9 +102,10 @@ class Rotation:
         BundleCorruptError
             A key is missing or unknown, or a value outside its range.
         """
-        if set(data) != KEYS:
+        given: object = data
+        if not isinstance(given, Mapping) or set(given) != KEYS:
             raise BundleCorruptError(
-                f"rotation: keys must be {', '.join(sorted(KEYS))}, got {', '.join(sorted(data))}"
+                f"rotation: keys must be {', '.join(sorted(KEYS))}, got {given!r}"
             )
         try:
             return cls(**data)

@@ -14,6 +14,7 @@ __all__ = ["Filter", "ListSettings", "Measured", "SketchSettings", "Strategy", "
 
 Filter = Literal["none", "random", "clustered"]
 AUTO = "auto"
+MAX_OPTIMISM = 1000  # no score of a list overflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class ListSettings:
     Parameters
     ----------
     probing : Probing
-    optimism : float >= 0
+    optimism : float in [0, 1000]
         See :class:`edgerec.retrieval.routing.Router`.
     residual : float >= 0
         Mean square of what the rows differed from their centroids when these were trained; what
@@ -94,9 +95,10 @@ class ListSettings:
     residual: float
 
     def __post_init__(self) -> None:
-        for name in ("optimism", "residual"):
-            if not getattr(self, name) >= 0:
-                raise ValueRangeError(f"{name} must be >= 0, got {getattr(self, name)}")
+        if not 0 <= self.optimism <= MAX_OPTIMISM:
+            raise ValueRangeError(f"optimism must lie in [0, {MAX_OPTIMISM}], got {self.optimism}")
+        if not self.residual >= 0:
+            raise ValueRangeError(f"residual must be >= 0, got {self.residual}")
 
 
 Settings = SketchSettings | ListSettings | None

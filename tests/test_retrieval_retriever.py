@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,19 @@ import pytest
 
 from edgerec.bundle.reader import open_bundle
 from edgerec.bundle.writer import BundleWriter
+from edgerec.catalog.bitmaps import rows_of
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.compaction import Compaction
 from edgerec.catalog.items import Items
-from edgerec.errors import BundleCorruptError, ShapeError
+from edgerec.errors import (
+    BundleCorruptError,
+    InvalidInput,
+    LimitExceeded,
+    ShapeError,
+    ValueRangeError,
+)
 from edgerec.retrieval.exact import ExactIndex
+from edgerec.retrieval.lists import ListIndex
 from edgerec.retrieval.retriever import PLACED_TOGETHER, Retriever
 from edgerec.retrieval.strategy import Strategy, Target
 from tests.contracts.indexes import eligible_of, pairs
@@ -149,12 +158,67 @@ def test_after_a_compaction_by_somebody_else_the_scan_answers(kind: str) -> None
 
 
 @every_kind
+@pytest.mark.parametrize("retrain", [False, True])
+def test_a_compaction_after_one_by_somebody_else_makes_the_index_anew(
+    kind: str, retrain: bool, tmp_path: Path
+) -> None:
+    retriever, query = retriever_of(kind), vectors_of()[77]
+    retriever.catalog.delete(["a5"])
+    Compaction(retriever.catalog).run()
+    with (
+        BundleWriter(tmp_path / "b") as writer,
+        pytest.raises(InvalidInput, match="compacted without its index"),
+    ):
+        retriever.write(writer)
+    now = retriever.compaction(retrain=retrain).run()
+    assert retriever.index_for(now, now.eligible()).kind == kind
+    assert names_of(retriever, query) == ("a77",)
+
+
+@pytest.mark.parametrize("kind", ["sketch", "lists"])
+def test_the_index_of_a_compaction_that_failed_answers_nobody(kind: str) -> None:
+    retriever = retriever_of(kind)
+    compaction = retriever.compaction(max_changes=1)
+    prepare = compaction._prepare
+    assert prepare is not None
+
+    def disturbed(fresh: Any) -> None:
+        prepare(fresh)
+        retriever.catalog.upsert(items_of(["a5", "a6"]), vectors_of(2, seed=1))
+
+    compaction._prepare = disturbed
+    with pytest.raises(LimitExceeded, match="changed"):
+        compaction.run()
+    Compaction(retriever.catalog, order=lambda now: rows_of(now.alive)[::-1]).run()
+    now = retriever.catalog.snapshot()
+    assert retriever.index_for(now, now.eligible()).kind == "exact"
+
+
+@every_kind
 def test_nothing_is_found_in_nothing(kind: str) -> None:
     retriever = retriever_of(kind)
     retriever.catalog.delete([f"a{i}" for i in range(ROWS)])
     now = retriever.catalog.snapshot()
     hits = retriever.search(now, vectors_of(1)[0], 10)
     assert (len(hits), hits.rows.dtype, hits.scores.dtype) == (0, np.int32, np.float32)
+
+
+@every_kind
+@pytest.mark.parametrize("retrain", [False, True])
+def test_nothing_is_not_compacted(kind: str, retrain: bool) -> None:
+    retriever = retriever_of(kind)
+    retriever.catalog.delete([f"a{i}" for i in range(ROWS)])
+    with pytest.raises(ValueRangeError, match="at least one item"):
+        retriever.compaction(retrain=retrain).run()
+
+
+@every_kind
+def test_nothing_is_scanned_whatever_index_is_wanted(kind: str) -> None:
+    catalog = catalog_of()
+    catalog.delete([f"a{i}" for i in range(ROWS)])
+    retriever = Retriever.build(catalog, Target(k=10, index=kind))
+    assert retriever.strategy.kind == "exact"
+    assert len(retriever.search(catalog.snapshot(), vectors_of(1)[0], 10)) == 0
 
 
 @every_kind
@@ -234,6 +298,29 @@ def test_an_index_of_another_catalogue_is_refused(kind: str, tmp_path: Path) -> 
         pytest.raises(BundleCorruptError, match="catalogue"),
     ):
         Retriever.read(bundle, Catalog.read(bundle))
+
+
+@pytest.mark.parametrize("kind", ["sketch", "lists"])
+@pytest.mark.parametrize("section", [7, "words", [], {"index": 7}, {"index": {"rotation": 7}}])
+def test_a_section_that_is_no_object_is_refused(kind: str, section: Any, tmp_path: Path) -> None:
+    retriever = retriever_of(kind)
+    with BundleWriter(tmp_path / "b") as writer:
+        retriever.catalog.write(writer)
+        if isinstance(section, dict):
+            section = {**retriever.strategy.to_dict(), **section}
+        writer.set("retrieval", section)
+    with open_bundle(tmp_path / "b") as bundle, pytest.raises(BundleCorruptError):
+        Retriever.read(bundle, Catalog.read(bundle))
+
+
+@pytest.mark.parametrize("spread", [-1, np.nan, 3e38])
+def test_lists_of_impossible_spreads_are_refused(spread: float) -> None:
+    retriever = retriever_of("lists")
+    now = retriever.catalog.snapshot()
+    index = retriever.index_for(now, now.eligible())
+    assert isinstance(index, ListIndex)
+    with pytest.raises(BundleCorruptError, match="spreads"):
+        replace(index.lists, spreads=np.full_like(index.lists.spreads, spread))
 
 
 def test_old_snapshots_are_scanned_after_two_compactions() -> None:

@@ -33,10 +33,12 @@ class Listing:
         self._placed: NDArray[np.int32] | None = None
 
     def order(self, snapshot: Snapshot) -> NDArray[np.int32]:
-        """Return the live rows list by list: what :meth:`Snapshot.compacted` takes."""
+        """Return the live rows list by list: what :meth:`Snapshot.compacted` takes, if any."""
+        rows = rows_of(snapshot.alive)
+        if not rows.size:
+            return rows
         if self._clusters is None:
             self._clusters = trained(snapshot, seed=self._seed)
-        rows = rows_of(snapshot.alive)
         places = np.concatenate(
             [self._clusters.assign(s.codes, s.scales) for s in snapshot.segments]
         )

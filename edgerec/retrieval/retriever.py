@@ -15,7 +15,8 @@ from edgerec.catalog.bitmaps import Eligible
 from edgerec.catalog.catalog import MAX_CHANGES, Catalog
 from edgerec.catalog.compaction import Compaction
 from edgerec.catalog.snapshot import Snapshot
-from edgerec.errors import BundleCorruptError, ShapeError
+from edgerec.catalog.vectors import Segment
+from edgerec.errors import BundleCorruptError, InvalidInput, ShapeError
 from edgerec.machine.fork import PerProcess
 from edgerec.retrieval.choosing import choose
 from edgerec.retrieval.drift import Drift, drift
@@ -65,7 +66,7 @@ class Retriever:
         _check(index, strategy, now)
         settings = strategy.settings
         residual = settings.residual if isinstance(settings, ListSettings) else 0.0
-        self._keep(now, _Kept(index.over(now.segments), residual))
+        self._keep(now, _Kept(index.over(now.segments), now.vectors.base, residual))
         catalog.watch(self._place)
         self._place(now)
 
@@ -83,9 +84,11 @@ class Retriever:
         """Measure, choose and make an index; see :func:`edgerec.retrieval.choosing.choose`.
 
         Lists want the rows in their order: the retriever's ``catalog`` is another one then, of the
-        same items.
+        same items. Where no item is left there is nothing to measure.
         """
         snapshot = catalog.snapshot()
+        if not snapshot.live:
+            return cls.exact(catalog, "no item is left to be found", threads=threads)
         choice = choose(snapshot, target or Target(), queries=queries, seed=seed, progress=progress)
         if choice.snapshot is not snapshot:
             catalog = Catalog.at(choice.snapshot)
@@ -146,9 +149,9 @@ class Retriever:
         """Return the index that answers a query with this filter.
 
         The exact scan answers where the filter leaves few rows, and snapshots that are older than
-        the index or than the last two compactions.
+        the index or than the last two compactions, or that somebody else has compacted.
         """
-        kept = self._kept.get(snapshot.generation)
+        kept = self._kept_of(snapshot)
         if (
             kept is None
             or eligible.count < self.strategy.exact_below * snapshot.live
@@ -168,7 +171,8 @@ class Retriever:
         max_changes : int
             How many items may be changed meanwhile.
         """
-        kept = self._kept[self.catalog.snapshot().generation]
+        known = self._kept
+        kept = self._kept_of(self.catalog.snapshot()) or known[max(known)]
         listing = None
         if isinstance(kept.index, ListIndex):
             listing = Listing(None if retrain else kept.index.lists.clusters)
@@ -182,7 +186,7 @@ class Retriever:
     def drift(self) -> Drift | None:
         """Measure how far later rows stray from the lists; None where there are no lists."""
         snapshot = self.catalog.snapshot()
-        kept = self._kept.get(snapshot.generation)
+        kept = self._kept_of(snapshot)
         if kept is None or not isinstance(kept.index, ListIndex):
             return None
         lists = kept.index.lists
@@ -190,8 +194,16 @@ class Retriever:
         return drift(lists, placed, snapshot, kept.residual)
 
     def write(self, writer: BundleWriter) -> None:
-        """Add the strategy and the index to a bundle that has the catalogue's newest version."""
-        kept, strategy = self._kept[self.catalog.snapshot().generation], self.strategy
+        """Add the strategy and the index to a bundle that has the catalogue's newest version.
+
+        Raises
+        ------
+        InvalidInput
+            The catalogue was compacted by somebody else: :meth:`compaction` renews the index too.
+        """
+        kept, strategy = self._kept_of(self.catalog.snapshot()), self.strategy
+        if kept is None:
+            raise InvalidInput("the catalogue was compacted without its index: compact that too")
         if isinstance(strategy.settings, ListSettings):
             settings = replace(strategy.settings, residual=kept.residual)
             strategy = replace(strategy, settings=settings)
@@ -207,8 +219,10 @@ class Retriever:
         BundleCorruptError
             The strategy and the index do not fit together or to the catalogue.
         """
-        section = dict(bundle.section(SECTION))
-        more = section.pop("index", {})
+        section = bundle.section(SECTION)
+        more = section.pop("index", {}) if isinstance(section, dict) else None
+        if not isinstance(more, dict):
+            raise BundleCorruptError(f"{SECTION}: it and its 'index' must be objects")
         strategy = Strategy.from_dict(section)
         try:
             index = read_index(bundle, strategy, more, catalog.snapshot())
@@ -218,7 +232,7 @@ class Retriever:
 
     def _place(self, snapshot: Snapshot) -> None:
         """Place rows that came later, when there are enough of them; called by who writes."""
-        kept = self._kept.get(snapshot.generation)
+        kept = self._kept_of(snapshot)
         if kept is None or not isinstance(kept.index, ListIndex):
             return
         index = kept.index
@@ -229,6 +243,15 @@ class Retriever:
             placed = placed.extended(index.lists, segment)
         self._keep(snapshot, replace(kept, index=replace(index, placed=placed)))
 
+    def _kept_of(self, snapshot: Snapshot) -> _Kept | None:
+        """Return the index of a snapshot's rows; None after a compaction by somebody else.
+
+        A compaction that fails leaves an index of rows that nobody ever sees, in the generation
+        that the next one makes: the base must be the same too.
+        """
+        kept = self._kept.get(snapshot.generation)
+        return kept if kept is not None and kept.base is snapshot.vectors.base else None
+
     def _keep(self, snapshot: Snapshot, kept: _Kept) -> None:
         """Answer from an index in the generation of ``snapshot``; forget all but the last two."""
         with self._lock.get():
@@ -238,9 +261,10 @@ class Retriever:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
-    """The index of one generation."""
+    """The index of one generation, whose snapshots share ``base``."""
 
     index: Index
+    base: Segment
     residual: float = 0.0
     """See :class:`edgerec.retrieval.strategy.ListSettings`."""
 
@@ -253,10 +277,11 @@ def _renewed(kept: _Kept, fresh: Snapshot, listing: Listing | None, *, retrain: 
         lists = listing.lists(fresh)
         router = replace(index.router, lists=lists)
         residual = lists.residual if retrain else kept.residual
-        return _Kept(ListIndex(router, segments, index.probing), residual)
+        return _Kept(ListIndex(router, segments, index.probing), segments[0], residual)
     if isinstance(index, SketchIndex):
-        return _Kept(replace(index, sketches=Sketches.of(segments[0]), segments=segments))
-    return _Kept(index.over(segments))
+        sketches = Sketches.of(segments[0])
+        return _Kept(replace(index, sketches=sketches, segments=segments), segments[0])
+    return _Kept(index.over(segments), segments[0])
 
 
 def _check(index: Index, strategy: Strategy, snapshot: Snapshot) -> None:

@@ -69,6 +69,20 @@ def test_every_option_reaches_the_index(home: Path) -> None:
         assert index.search(vector, k=1, where={"price": (5, 9)}).ids == ("sku-7",)
 
 
+def test_faiss_is_asked_by_its_factory_string(home: Path) -> None:
+    asked = ("index", home / "vectors.npy", "-o", home / "i", "-k", 5, "--recall", 0.5)
+    done = run(*asked, "--index", "IVF4,SQ8")
+    assert done.exit_code == 0, done.output
+    assert "Chosen: faiss" in done.stdout
+    assert "index IVF4,SQ8" in run("inspect", home / "i").stdout
+    with edgerec.open_index(home / "i") as index:
+        index.upsert(["new"], np.ones((1, 16), np.float32) * 9)
+        assert index.search(np.ones(16, np.float32), k=1).ids == ("new",)
+    for wrong in ("LSH", "IVF301,SQ8", "PQ5"):
+        refused = run(*asked, "--force", "--index", wrong)
+        assert refused.exit_code == 2, refused.output
+
+
 @pytest.mark.parametrize("ids", [np.arange(300) + 5, np.array([f"a{row}" for row in range(300)])])
 def test_ids_come_from_an_array_or_from_the_attributes(ids: Any, home: Path) -> None:
     np.save(home / "ids.npy", ids)

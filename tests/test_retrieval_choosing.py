@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
+from edgerec.errors import InvalidInput, LimitExceeded, ShapeError, ValueRangeError
 from edgerec.retrieval.choosing import Choice, choose
 from edgerec.retrieval.exact import ExactIndex
 from edgerec.retrieval.strategy import Target
@@ -73,6 +73,33 @@ def test_an_index_that_is_asked_for_is_taken_and_reaches_the_recall(kind: str, m
     assert recall_of(choice, queries[1::2], 10) >= 0.87
 
 
+@pytest.mark.parametrize("factory", ["IVF{n},SQ8", "HNSW8", "PQ8x4fs", "OPQ2,IVF20,RaBitQ"])
+def test_what_faiss_is_asked_for_is_taken_and_reaches_the_recall(factory: str) -> None:
+    vectors = clumps(3000)
+    queries = vectors[::10] + 0.2 * clumps(300, seed=2)
+    snapshot = snapshot_of(vectors, clumps(30, seed=1), delete=["a7"], metric="cosine")
+    choice = choose(snapshot, Target(k=10, recall=0.9, index=factory), queries=queries[::2])
+    assert choice.strategy.kind == choice.index.kind == "faiss"
+    assert {m.kind for m in choice.strategy.evidence} == {"faiss", "exact"}
+    assert choice.snapshot.rows == choice.snapshot.live == choice.index.indexed[0] == 3029
+    assert choice.index.hot_bytes > 3029 * (DIM + 4)
+    assert recall_of(choice, queries[1::2], 10) >= 0.87
+    assert factory in str(choice.strategy.settings)
+
+
+def test_a_catalogue_that_lies_in_one_piece_stays_as_it_is_for_faiss() -> None:
+    snapshot = snapshot_of(clumps(300))
+    choice = choose(snapshot, Target(k=10, recall=0.5, index="SQ8"))
+    assert choice.snapshot is snapshot
+
+
+def test_an_index_of_faiss_that_does_not_suit_the_rows_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="301 lists"):
+        choose(snapshot_of(clumps(300)), Target(index="IVF301,SQ8"))
+    with pytest.raises(InvalidInput, match="multiple of 5"):
+        choose(snapshot_of(clumps(300)), Target(index="PQ5"))
+
+
 def test_lists_come_with_the_rows_in_their_order_and_without_dead_ones() -> None:
     vectors = clumps(3000)
     snapshot = snapshot_of(vectors, clumps(40, seed=1), delete=["a7", "b3"])
@@ -109,7 +136,7 @@ def test_a_recall_that_no_index_reaches_leaves_the_scan() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 3, 70, 200])
-@pytest.mark.parametrize("kind", ["auto", "sketch", "lists"])
+@pytest.mark.parametrize("kind", ["auto", "sketch", "lists", "HNSW8", "IVF1,Flat"])
 def test_a_tiny_catalogue(rows: int, kind: str) -> None:
     target = Target(k=10_000, recall=0.5, exact_enough_us=0, index=kind)
     choice = choose(snapshot_of(clumps(rows)), target)

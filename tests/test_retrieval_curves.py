@@ -66,7 +66,7 @@ def test_the_truth_is_the_definitions(
             assert truth.recall(number, order[-1:]) == 0
 
 
-@pytest.mark.parametrize("kind", ["sketch", "lists"])
+@pytest.mark.parametrize("kind", ["sketch", "lists", "IVF16,SQ8", "HNSW8"])
 def test_efforts_go_from_little_to_much(kind: str) -> None:
     retriever = Retriever.build(catalog(), Target(k=5, recall=0.8, index=kind))
     snapshot = retriever.catalog.snapshot()
@@ -74,7 +74,9 @@ def test_efforts_go_from_little_to_much(kind: str) -> None:
     found = list(efforts(chosen, 5))
     words = [word for word, _ in found]
     assert len(set(words)) == len(words)
-    assert all(index.kind == kind for _, index in found)
+    assert all(index.kind == chosen.kind for _, index in found)
+    assert len(found) > 1
+    assert chosen.kind == (kind if kind in ("sketch", "lists") else "faiss")
     if isinstance(chosen, ListIndex):
         rows = [index.probing.rows for _, index in found if isinstance(index, ListIndex)]
         assert chosen.probing.rows in rows

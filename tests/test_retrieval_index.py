@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.retrieval.clusters import train_clusters
 from edgerec.retrieval.exact import ExactIndex
-from edgerec.retrieval.faiss import FaissIndex, FaissLists, train_lists
+from edgerec.retrieval.factory import Factory
+from edgerec.retrieval.faiss_index import FaissIndex
+from edgerec.retrieval.faiss_rows import FaissRows
 from edgerec.retrieval.index import Index
 from edgerec.retrieval.inverted import Lists, Placed
 from edgerec.retrieval.lists import ListIndex, Probing
@@ -19,12 +22,13 @@ from edgerec.retrieval.sketch import Sketches, SketchIndex
 from tests.contracts.indexes import *  # noqa: F403 (the suite)
 
 
-def faiss_index(lists: int, probes: int) -> Callable[[Snapshot], Index]:
+def faiss_index(factory: str, effort: int) -> Callable[[Snapshot], Index]:
     def make(snapshot: Snapshot) -> Index:
         base = snapshot.segments[0]
-        count = min(lists, base.rows)
-        trained = FaissLists(train_lists(base.take(slice(None)), count))
-        return FaissIndex(trained, snapshot.segments, min(probes, count))
+        parsed = Factory.parse(factory)
+        if parsed.lists:
+            parsed = replace(parsed, lists=min(parsed.lists, base.rows))
+        return FaissIndex(FaissRows.of(base, parsed), snapshot.segments, effort)
 
     return make
 
@@ -60,8 +64,12 @@ INDEXES: dict[str, Callable[[Snapshot], Index]] = {
     "lists, later rows scanned": list_index(
         5, Probing(rows=50, groups=2, shortlist=30, k=10), place=False
     ),
-    "ivf, one list of four": faiss_index(4, 1),
-    "ivf, all lists": faiss_index(3, 3),
+    "faiss, one list of four": faiss_index("IVF4,SQ8", 1),
+    "faiss, all lists": faiss_index("IVF3,Flat", 3),
+    "faiss, fast scan": faiss_index("IVF4_HNSW4,PQ5x4fsr", 2),
+    "faiss, graph": faiss_index("HNSW8,SQ8", 16),
+    "faiss, codes": faiss_index("RR,RaBitQ", 1),
+    "faiss, no selectors": faiss_index("PQ5x4fs", 1),
 }
 
 

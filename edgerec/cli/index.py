@@ -36,7 +36,12 @@ path = click.Path(path_type=Path)
 )
 @click.option("--queries", "queries_file", type=path, help="Vectors such as will be asked, .npy.")
 @click.option("--originals", type=click.Choice(KEPT), help="Kept beside the codes; else as is.")
-@click.option("--index", default="auto", show_default=True, help="auto, exact, sketch or lists.")
+@click.option(
+    "--index",
+    default="auto",
+    show_default=True,
+    help="auto, exact, sketch, lists, or what FAISS is asked for, such as HNSW32.",
+)
 @force
 @seed
 @output_format

@@ -15,11 +15,15 @@ import numpy as np
 
 from edgerec.catalog.snapshot import Snapshot
 from edgerec.errors import LimitExceeded
+from edgerec.retrieval.faiss_index import FaissIndex
+from edgerec.retrieval.faiss_rows import FaissRows
+from edgerec.retrieval.faiss_tuning import FaissTuning
 from edgerec.retrieval.index import Index, Kind, Queries, shortlist_size
 from edgerec.retrieval.listing import Listing
 from edgerec.retrieval.lists import ListIndex
 from edgerec.retrieval.sketch import Sketches, SketchIndex
 from edgerec.retrieval.strategy import (
+    FaissSettings,
     Filter,
     ListSettings,
     Measured,
@@ -49,8 +53,8 @@ class Choice:
     ----------
     strategy : Strategy
     snapshot : Snapshot
-        What the index is of: the one that was given, or, for lists, one of the next generation
-        with the rows in the order of the lists.
+        What the index is of: the one that was given, or one of the next generation: for lists
+        with the rows in their order, for FAISS where there are dead or later rows.
     index : Index
     """
 
@@ -137,7 +141,8 @@ class _Choosing:
                 f"the exact scan takes {alone.median_us:.0f} us, within the "
                 f"{target.exact_enough_us:.0f} us that need no index"
             )
-        attempts = [found for found in (self._sketches(), self._lists()) if found is not None]
+        tried = self._sketches(), self._lists(), self._faiss()
+        attempts = [found for found in tried if found is not None]
         if not attempts:
             return self._exact("; ".join(self._remarks))
         best = min(attempts, key=lambda attempt: attempt.measured.median_us)
@@ -197,6 +202,26 @@ class _Choosing:
                 yield index, settings, words
 
         return self._best("lists", snapshot, trial, candidates)
+
+    def _faiss(self) -> _Attempt | None:
+        """Train the index that FAISS was asked for, and look for the effort that is enough."""
+        factory, snapshot, trial = self._target.factory, self._snapshot, self._trial
+        if factory is None:
+            return None
+        if len(snapshot.segments) > 1 or snapshot.live < snapshot.rows:
+            snapshot = snapshot.compacted()
+            trial = Trial(snapshot, self._target.k, self._queries, self._rng)
+        self._say(f"{factory} in FAISS over {snapshot.rows} rows")
+        rows = FaissRows.of(snapshot.segments[0], factory, metric=snapshot.metric, seed=self._seed)
+        trained = FaissIndex(rows, snapshot.segments, 1)
+        tuning = FaissTuning(trained, snapshot.eligible(), trial.tuning, trial.truth)
+
+        def candidates(recall: float) -> Iterator[Candidate]:
+            for index in tuning.candidates(recall):
+                settings = FaissSettings(str(factory), index.effort, index.shortlist)
+                yield index, settings, index.words
+
+        return self._best("faiss", snapshot, trial, candidates)
 
     def _best(
         self,

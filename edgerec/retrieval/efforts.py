@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from edgerec.retrieval.faiss_index import FaissIndex
 from edgerec.retrieval.index import MAX_FOUND, Index, shortlist_size
 from edgerec.retrieval.lists import ListIndex, Probing
 from edgerec.retrieval.sketch import SketchIndex
@@ -32,6 +33,11 @@ def efforts(index: Index, k: int) -> Iterator[tuple[str, Index]]:
         for probing in dict.fromkeys(_further(index.probing, times, k) for times in TIMES):
             words = f"{probing.rows} rows of lists, a shortlist of {probing.shortlist}"
             yield words, replace(index, probing=probing)
+    elif isinstance(index, FaissIndex):
+        most = index.faiss.most_effort()
+        for effort in dict.fromkeys(max(1, min(round(index.effort * t), most)) for t in TIMES):
+            further = replace(index, effort=effort)
+            yield further.words, further
     else:
         yield "", index
 

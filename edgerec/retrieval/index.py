@@ -29,7 +29,7 @@ __all__ = [
 
 MAX_K = 10_000
 MAX_FOUND = 30_000  # as many rows as one call of a kernel finds: a shortlist for MAX_K
-Kind = Literal["exact", "sketch", "lists"]
+Kind = Literal["exact", "sketch", "lists", "faiss"]
 Query = NDArray[np.float32]
 Queries = NDArray[np.float32]
 

@@ -21,6 +21,8 @@ from edgerec.machine.fork import PerProcess
 from edgerec.retrieval.choosing import choose
 from edgerec.retrieval.drift import Drift, drift
 from edgerec.retrieval.exact import ExactIndex
+from edgerec.retrieval.faiss_index import FaissIndex
+from edgerec.retrieval.faiss_rows import FaissRows
 from edgerec.retrieval.index import Hits, Index
 from edgerec.retrieval.inverted import Placed
 from edgerec.retrieval.listing import Listing
@@ -83,8 +85,9 @@ class Retriever:
     ) -> Retriever:
         """Measure, choose and make an index; see :func:`edgerec.retrieval.choosing.choose`.
 
-        Lists want the rows in their order: the retriever's ``catalog`` is another one then, of the
-        same items. Where no item is left there is nothing to measure.
+        Lists want the rows in their order, and FAISS wants live ones alone: the retriever's
+        ``catalog`` may be another one then, of the same items. Where no item is
+        left there is nothing to measure.
         """
         snapshot = catalog.snapshot()
         if not snapshot.live:
@@ -166,8 +169,8 @@ class Retriever:
         Parameters
         ----------
         retrain : bool
-            Train the lists anew, as :meth:`drift` may advise. How far a search goes stays as it
-            was measured.
+            Train the lists anew, as :meth:`drift` may advise; an index of FAISS always is. How far
+            a search goes stays as it was measured.
         max_changes : int
             How many items may be changed meanwhile.
         """
@@ -281,6 +284,10 @@ def _renewed(kept: _Kept, fresh: Snapshot, listing: Listing | None, *, retrain: 
     if isinstance(index, SketchIndex):
         sketches = Sketches.of(segments[0])
         return _Kept(replace(index, sketches=sketches, segments=segments), segments[0])
+    if isinstance(index, FaissIndex):
+        factory = index.faiss.factory.at_most(segments[0].rows)
+        trained = FaissRows.of(segments[0], factory, metric=fresh.metric)
+        return _Kept(replace(index, faiss=trained, segments=segments), segments[0])
     return _Kept(index.over(segments), segments[0])
 
 

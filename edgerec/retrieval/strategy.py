@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from edgerec.errors import BundleCorruptError, ValueRangeError
+from edgerec.errors import BundleCorruptError, InvalidInput, ValueRangeError
+from edgerec.retrieval.factory import Factory
 from edgerec.retrieval.index import MAX_FOUND, Kind, check_k
 from edgerec.retrieval.lists import Probing
 
-__all__ = ["Filter", "ListSettings", "Measured", "SketchSettings", "Strategy", "Target"]
+__all__ = [
+    "FaissSettings",
+    "Filter",
+    "ListSettings",
+    "Measured",
+    "SketchSettings",
+    "Strategy",
+    "Target",
+]
 
 Filter = Literal["none", "random", "clustered"]
 AUTO = "auto"
 MAX_OPTIMISM = 1000  # no score of a list overflows
+NAMED = (AUTO, "exact", "sketch", "lists")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +43,9 @@ class Target:
     max_memory : int >= 1, optional
         Bytes that an index may take, all but the original vectors: those are mapped, and only the
         last few rows of a search are read there.
-    index : {"auto", "exact", "sketch", "lists"}
-        The fastest that reaches the recall, or this one whatever it costs.
+    index : {"auto", "exact", "sketch", "lists"} or a factory string of FAISS
+        The fastest that reaches the recall, or this one whatever it costs; see
+        :class:`edgerec.retrieval.factory.Factory` for the strings, such as ``HNSW32``.
 
     Raises
     ------
@@ -56,12 +67,23 @@ class Target:
             raise ValueRangeError(f"exact_enough_us must be >= 0, got {self.exact_enough_us}")
         if self.max_memory is not None and not self.max_memory >= 1:
             raise ValueRangeError(f"max_memory must be at least one byte, got {self.max_memory}")
-        known = (AUTO, *get_args(Kind))
-        if self.index not in known:
-            raise ValueRangeError(f"index must be one of {', '.join(known)}, got {self.index!r}")
+        if self.index not in NAMED:
+            try:
+                Factory.parse(self.index)
+            except InvalidInput as error:
+                raise ValueRangeError(
+                    f"index must be one of {', '.join(NAMED)}, or FAISS' factory string: {error}"
+                ) from error
+
+    @property
+    def factory(self) -> Factory | None:
+        """What FAISS is asked for, None where it is not."""
+        return None if self.index in NAMED else Factory.parse(self.index)
 
     def admits(self, kind: Kind) -> bool:
         """Whether an index of this kind may be chosen."""
+        if kind == "faiss":
+            return self.factory is not None
         return self.index in (AUTO, kind)
 
 
@@ -101,7 +123,32 @@ class ListSettings:
             raise ValueRangeError(f"residual must be >= 0, got {self.residual}")
 
 
-Settings = SketchSettings | ListSettings | None
+@dataclass(frozen=True, slots=True)
+class FaissSettings:
+    """An index of FAISS and how far a search in it goes.
+
+    Parameters
+    ----------
+    factory : str
+        A factory string that is allowed.
+    effort : int >= 1
+        Lists that are looked into, or the length of the beam in a graph.
+    shortlist : int in [1, 30000]
+        Rows that FAISS proposes.
+    """
+
+    factory: str
+    effort: int
+    shortlist: int
+
+    def __post_init__(self) -> None:
+        Factory.parse(self.factory)
+        if type(self.effort) is not int or not self.effort >= 1:
+            raise ValueRangeError(f"effort must be a positive integer, got {self.effort!r}")
+        SketchSettings(self.shortlist)
+
+
+Settings = SketchSettings | ListSettings | FaissSettings | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +157,7 @@ class Measured:
 
     Parameters
     ----------
-    kind : {"exact", "sketch", "lists"}
+    kind : {"exact", "sketch", "lists", "faiss"}
     settings : str
         In words.
     filter : {"none", "random", "clustered"}
@@ -148,13 +195,13 @@ class Strategy:
 
     Parameters
     ----------
-    kind : {"exact", "sketch", "lists"}
+    kind : {"exact", "sketch", "lists", "faiss"}
     rows, dim : int
         Size of the catalogue that was measured.
     target : Target
     reason : str
         One sentence.
-    settings : SketchSettings, ListSettings, or None for the exact scan
+    settings : SketchSettings, ListSettings, FaissSettings, or None for the exact scan
     exact_below : float in [0, 1]
         Queries whose filter leaves a smaller share of the live rows are answered by the exact
         scan, which skips what is not eligible.
@@ -199,7 +246,7 @@ class Strategy:
                 "evidence": tuple(Measured(**entry) for entry in data["evidence"]),
             }
             return cls(**{**data, **given})
-        except (KeyError, TypeError, ValueRangeError) as error:
+        except (KeyError, TypeError, InvalidInput) as error:
             raise BundleCorruptError(f"not a retrieval strategy: {error}") from error
 
 
@@ -207,6 +254,7 @@ SETTINGS: dict[str, type[Any]] = {
     "exact": type(None),
     "sketch": SketchSettings,
     "lists": ListSettings,
+    "faiss": FaissSettings,
 }
 
 
@@ -215,4 +263,6 @@ def _settings_from(kind: str, data: Mapping[str, Any] | None) -> Settings:
         return None
     if kind == "lists":
         return ListSettings(**{**data, "probing": Probing(**data["probing"])})
+    if kind == "faiss":
+        return FaissSettings(**data)
     return SketchSettings(**data)

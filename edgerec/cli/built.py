@@ -10,7 +10,6 @@ from edgerec.values.plan import Interval, Plan, Trial
 
 __all__ = ["plan_rows", "show_built", "show_plan"]
 
-TRIAL_HEADER = ("variant", "outcome", "change", "p50", "p99", "CPU s/1000", "size")
 HEADER = ("model", "chosen", "{metric}", "change [95 % bounds]", "p50", "p99", "size")
 
 

@@ -63,7 +63,7 @@ def import_faiss() -> Any:
         import faiss
     except ImportError as error:
         raise MissingDependency(
-            'FAISS cannot be imported; pip install "faiss-cpu>=1.10"'
+            'FAISS cannot be imported; pip install "faiss-cpu>=1.15"'
         ) from error
     limit_blas(thread_budget().threads)  # it brings a BLAS of its own
     return faiss

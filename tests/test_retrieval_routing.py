@@ -1,4 +1,4 @@
-"""The fused search of lists finds what its parts find one after the other."""
+"""What a router makes of lists finds in one call what their parts find one after the other."""
 
 from __future__ import annotations
 

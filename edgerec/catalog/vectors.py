@@ -93,7 +93,22 @@ class Segment:
         """
         if self.vectors is not None:
             return np.asarray(self.vectors[rows], np.float32)
+        return self.decoded(rows)
+
+    def decoded(self, rows: NDArray[np.integer[Any]] | slice) -> NDArray[np.float32]:
+        """Return what the codes say of some rows of this segment, (m, dim) float32."""
         return _decoded(self.codes[rows], self.scales[rows])
+
+    def part(self, start: int, stop: int) -> Segment:
+        """Return the rows of this segment from ``start`` to ``stop``, as a segment."""
+        rows = slice(start, stop)
+        return Segment(
+            self.first_row + start,
+            None if self.vectors is None else self.vectors[rows],
+            self.codes[rows],
+            self.scales[rows],
+            None if self.offsets is None else self.offsets[rows],
+        )
 
     @classmethod
     def of(

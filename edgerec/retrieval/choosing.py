@@ -198,8 +198,7 @@ class _Choosing:
             for router, probing in probings(lists, base, metric, trial.tuning, trial.truth, recall):
                 settings = ListSettings(probing, router.optimism, lists.residual)
                 index = ListIndex(router, snapshot.segments, probing)
-                words = f"{probing.rows} rows of lists, a shortlist of {probing.shortlist}"
-                yield index, settings, words
+                yield index, settings, probing.words
 
         return self._best("lists", snapshot, trial, candidates)
 

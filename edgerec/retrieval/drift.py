@@ -89,7 +89,7 @@ def drift(lists: Lists, placed: Placed, snapshot: Snapshot, trained: float) -> D
     at = np.unique(np.linspace(0, count - 1, min(count, SAMPLE)).astype(np.int64))
     segment = snapshot.segments[-1]
     rows = at + placed.first_row - segment.first_row
-    x = segment.codes[rows] * segment.scales[rows, None]
+    x = segment.decoded(rows)
     x -= lists.clusters.centroids[placed.places[at]]
     squares = np.einsum("ij,ij->i", x, x, dtype=np.float64)
     return Drift(trained, listed, float(squares.mean()), count / (count + lists.rows))

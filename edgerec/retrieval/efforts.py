@@ -31,8 +31,7 @@ def efforts(index: Index, k: int) -> Iterator[tuple[str, Index]]:
             yield f"a shortlist of {shortlist}", replace(index, shortlist=shortlist)
     elif isinstance(index, ListIndex):
         for probing in dict.fromkeys(_further(index.probing, times, k) for times in TIMES):
-            words = f"{probing.rows} rows of lists, a shortlist of {probing.shortlist}"
-            yield words, replace(index, probing=probing)
+            yield probing.words, replace(index, probing=probing)
     elif isinstance(index, FaissIndex):
         most = index.faiss.most_effort()
         for effort in dict.fromkeys(max(1, min(round(index.effort * t), most)) for t in TIMES):

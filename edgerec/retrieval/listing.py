@@ -69,5 +69,5 @@ def _decoded(snapshot: Snapshot, rows: NDArray[np.int32]) -> NDArray[np.float32]
     for segment in snapshot.segments:
         bounds = np.searchsorted(rows, [segment.first_row, segment.first_row + segment.rows])
         at = rows[slice(*bounds)] - segment.first_row
-        parts.append(segment.codes[at] * segment.scales[at, None])
+        parts.append(segment.decoded(at))
     return np.concatenate(parts)

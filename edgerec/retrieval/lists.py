@@ -74,6 +74,11 @@ class Probing:
         if self.shortlist > MAX_FOUND:
             raise ValueRangeError(f"shortlist must be <= {MAX_FOUND}, got {self.shortlist}")
 
+    @property
+    def words(self) -> str:
+        """How far that is."""
+        return f"{self.rows} rows of lists, a shortlist of {self.shortlist}"
+
     def reaching(self, k: int) -> Probing:
         """Return how far a search for ``k`` results goes."""
         if k <= self.k:

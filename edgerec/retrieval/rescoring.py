@@ -73,7 +73,7 @@ def after(segments: Segments, row: int) -> Segments:
     for segment in segments:
         skip = min(max(row - segment.first_row, 0), segment.rows)
         if skip < segment.rows:
-            newer.append(_since(segment, skip))
+            newer.append(segment.part(skip, segment.rows))
     return tuple(newer)
 
 
@@ -118,16 +118,6 @@ def _best_by_codes(segments: Segments, query: Coded, rows: Rows, count: int) -> 
     scores = _by_segment(segments, rows, lambda segment, at: _codes_score(segment, query, at))
     places, _ = top_k(scores, count)
     return rows[places]
-
-
-def _since(segment: Segment, skip: int) -> Segment:
-    return Segment(
-        segment.first_row + skip,
-        None if segment.vectors is None else segment.vectors[skip:],
-        segment.codes[skip:],
-        segment.scales[skip:],
-        None if segment.offsets is None else segment.offsets[skip:],
-    )
 
 
 def _by_segment(segments: Segments, rows: Rows, score: Callable[[Segment, Rows], Scores]) -> Scores:

@@ -86,8 +86,8 @@ class Retriever:
         """Measure, choose and make an index; see :func:`edgerec.retrieval.choosing.choose`.
 
         Lists want the rows in their order, and FAISS wants live ones alone: the retriever's
-        ``catalog`` may be another one then, of the same items. Where no item is
-        left there is nothing to measure.
+        ``catalog`` may be another one then, of the same items. Where no item is left there is
+        nothing to measure.
         """
         snapshot = catalog.snapshot()
         if not snapshot.live:

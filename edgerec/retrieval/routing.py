@@ -107,6 +107,7 @@ class Router:
                 f"lists of {rows} rows and {clusters.dim} dimensions do not belong to a catalogue "
                 f"of {base.rows} rows and {base.codes.shape[1]} dimensions"
             )
+        base = base.part(0, rows)
         return ListSearch(
             (coarse.codes, coarse.scales, self._group_bonus),
             (fine.codes, fine.scales, self._list_bonus),
@@ -114,11 +115,11 @@ class Router:
             lists.ranges,
             lists.sizes,
             (lists.bits, lists.factors),
-            base.codes[:rows],
-            base.scales[:rows],
-            None if base.offsets is None else base.offsets[:rows],
+            base.codes,
+            base.scales,
+            base.offsets,
             lists.rotation.signs,
-            None if base.vectors is None else base.vectors[:rows],
+            base.vectors,
             self.metric,
         )
 

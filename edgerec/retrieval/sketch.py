@@ -219,8 +219,7 @@ class SketchIndex:
         return best_of(side_by_side(work), count)[0]
 
     def _offsets(self) -> NDArray[np.float32] | None:
-        offsets = self.segments[0].offsets
-        return None if offsets is None else offsets[: self.sketches.rows]
+        return self.segments[0].part(0, self.sketches.rows).offsets
 
     def _bitmap(self, eligible: Eligible | None) -> Bitmap | None:
         return None if eligible is None else eligible.narrowing(0, self.sketches.rows)
@@ -249,7 +248,7 @@ def decoded(segment: Segment) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Yield the vectors of a segment as its codes have them, block by block."""
     for start in range(0, segment.rows, BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
-        yield block, segment.codes[block] * segment.scales[block, None]
+        yield block, segment.decoded(block)
 
 
 def check_sketches(

@@ -1,7 +1,7 @@
 """A trial: sample queries with their true answers, on which indexes are measured side by side.
 
 The truth is what the exact scan finds: the best rows by the original vectors among those that the
-codes put first. Half of the queries are there to tune an index, the others to measure it.
+codes put first. Some of the queries are there to tune an index, the others to measure it.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class Trial:
     def measure(
         self,
         indexes: Sequence[tuple[Index, str]],
-        filter: Filter = "none",  # noqa: A002 - the field's word
+        filtered: Filter = "none",
         selectivity: float = 1.0,
     ) -> list[Measured]:
         """Measure indexes, each with its settings in words, in turns under one filter."""
-        eligible = self._eligible(filter, selectivity)
+        eligible = self._eligible(filtered, selectivity)
         calls: dict[str, Callable[[Query], object]] = {
             str(place): _search(index, self.k, eligible) for place, (index, _) in enumerate(indexes)
         }
@@ -73,7 +73,7 @@ class Trial:
             Measured(
                 kind=index.kind,
                 settings=words,
-                filter=filter,
+                filter=filtered,
                 selectivity=selectivity,
                 **self._recall(index, true, eligible),
                 median_us=round(timing.percentile(50), 1),
@@ -98,14 +98,14 @@ class Trial:
         error = float(np.std(shares)) / len(shares) ** 0.5
         return {"recall": round(float(np.mean(shares)), 4), "recall_error": round(error, 4)}
 
-    def _eligible(self, filter: Filter, selectivity: float) -> Eligible:  # noqa: A002
+    def _eligible(self, filtered: Filter, selectivity: float) -> Eligible:
         live = self.snapshot.eligible()
-        if filter == "none":
+        if filtered == "none":
             return live
         rows = self.snapshot.rows
         wanted = max(1, round(selectivity * rows))
         mask = np.zeros(rows, np.bool_)
-        if filter == "random":
+        if filtered == "random":
             mask[self._rng.choice(rows, wanted, replace=False)] = True
         else:
             mask[self._nearest(wanted)] = True

@@ -56,7 +56,7 @@ def shortlist(
     places = []
     for query, true in zip(queries, truth, strict=True):
         planes, step = sketch_query(sketches.rotation.apply(query.reshape(1, -1))[0], PLANES)
-        offsets = _first(base.offsets, sketches.rows)
+        offsets = base.part(0, sketches.rows).offsets
         rows, _ = scan_sketches(
             planes, step, sketches.bits, sketches.factors, MAX_FOUND, offsets=offsets
         )
@@ -99,10 +99,10 @@ def probings(
                 _sketch_places(lists, base, one, look, look.lists_until(rows))
                 for one, look in zip(asked, looks, strict=True)
             ]
-            shortlist = _reaching(np.concatenate(found), recall)
-            if shortlist is not None:
+            count = _reaching(np.concatenate(found), recall)
+            if count is not None:
                 least = shortlist_size(k)
-                yield router, Probing(max(rows, least), groups, max(shortlist, least), k)
+                yield router, Probing(max(rows, least), groups, max(count, least), k)
         rows = _reaching(before, recall)
         if rows is not None:
             yield router, Probing(max(rows, shortlist_size(k)), groups, 0, k)
@@ -187,7 +187,7 @@ def _sketch_places(
         lists.bits,
         lists.factors,
         MAX_FOUND,
-        offsets=_first(base.offsets, lists.rows),
+        offsets=base.part(0, lists.rows).offsets,
         bases=look.products[:count],
         ranges=lists.ranges[look.numbers[:count]],
     )
@@ -206,7 +206,3 @@ def _reaching(places: Places, share: float) -> int | None:
     """Return how many must be looked at so that ``share`` of the places are among them."""
     needed = np.sort(places)[max(0, ceil(share * places.size - 1e-9) - 1)]
     return None if needed == FAR else int(needed) + 1
-
-
-def _first(offsets: NDArray[np.float32] | None, rows: int) -> NDArray[np.float32] | None:
-    return None if offsets is None else offsets[:rows]

@@ -29,7 +29,7 @@ typedef struct er_lists {
                                * for a query of length 1 unless the metric is l2 */
     const er_range *members;  /* groups.n: the lists of a group */
     const er_range *ranges;   /* lists.n: the rows of a list */
-    const int32_t *sizes;     /* lists.n: how many these are */
+    const int32_t *sizes;     /* lists.n: how many these are, side by side for weigh_f32 */
     er_rows_b1 sketches;      /* of what each row differs from the centroid of its list */
     er_rows_i8 codes;         /* of the same rows */
     const int8_t *signs;      /* n_rounds * 64 * sketches.words: rotate/rotate.h */

@@ -19,10 +19,8 @@ from edgerec.retrieval.index import (
     Kind,
     Queries,
     Query,
-    check_eligible,
-    check_k,
-    check_queries,
-    check_query,
+    check_search,
+    check_search_many,
     shortlist_size,
 )
 from edgerec.retrieval.rescoring import (
@@ -87,9 +85,7 @@ class ExactIndex:
 
     def search(self, query: Query, k: int, *, eligible: Eligible | None = None) -> Hits:
         """Return the best rows; see :class:`edgerec.retrieval.index.Index`."""
-        k = check_k(k)
-        query = check_query(query, self.dim)
-        check_eligible(eligible, self.rows)
+        query, k = check_search(query, k, eligible, dim=self.dim, rows=self.rows)
         rows = scanned(self.segments, coded(query), shortlist_size(k), eligible, self.threads)
         return rescored(self.segments, self.metric, query, rows, k)
 
@@ -97,9 +93,7 @@ class ExactIndex:
         self, queries: Queries, k: int, *, eligible: Eligible | None = None
     ) -> list[Hits]:
         """Return the best rows of each query, reading the codes once for up to 64 of them."""
-        k = check_k(k)
-        queries = check_queries(queries, self.dim)
-        check_eligible(eligible, self.rows)
+        queries, k = check_search_many(queries, k, eligible, dim=self.dim, rows=self.rows)
         found = scanned_many(self.segments, queries, shortlist_size(k), eligible, self.threads)
         return [
             rescored(self.segments, self.metric, query, rows, k)

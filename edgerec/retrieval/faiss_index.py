@@ -21,10 +21,8 @@ from edgerec.retrieval.index import (
     Kind,
     Queries,
     Query,
-    check_eligible,
-    check_k,
-    check_queries,
-    check_query,
+    check_search,
+    check_search_many,
     shortlist_size,
 )
 from edgerec.retrieval.rescoring import (
@@ -105,18 +103,14 @@ class FaissIndex:
 
     def search(self, query: Query, k: int, *, eligible: Eligible | None = None) -> Hits:
         """Return the best rows; see :class:`edgerec.retrieval.index.Index`."""
-        k = check_k(k)
-        query = check_query(query, self.faiss.dim)
-        check_eligible(eligible, self.rows)
+        query, k = check_search(query, k, eligible, dim=self.faiss.dim, rows=self.rows)
         return self._found(query, k, eligible)
 
     def search_many(
         self, queries: Queries, k: int, *, eligible: Eligible | None = None
     ) -> list[Hits]:
         """Return the best rows of each query, one after the other on each thread."""
-        k = check_k(k)
-        queries = check_queries(queries, self.faiss.dim)
-        check_eligible(eligible, self.rows)
+        queries, k = check_search_many(queries, k, eligible, dim=self.faiss.dim, rows=self.rows)
         work = [
             partial(self._some, queries[a:b], k, eligible)
             for a, b in parts(len(queries), self.threads)

@@ -24,11 +24,15 @@ __all__ = [
     "check_k",
     "check_queries",
     "check_query",
+    "check_search",
+    "check_search_many",
     "shortlist_size",
 ]
 
 MAX_K = 10_000
 MAX_FOUND = 30_000  # as many rows as one call of a kernel finds: a shortlist for MAX_K
+SMALL = LARGEST**2 / 10  # where squares add up to no more, no number is beyond LARGEST
+INTEGERS = (int, np.integer)
 Kind = Literal["exact", "sketch", "lists", "faiss"]
 Query = NDArray[np.float32]
 Queries = NDArray[np.float32]
@@ -111,25 +115,42 @@ class Index(Protocol):
         """
 
 
+def check_search(
+    query: object, k: object, eligible: Eligible | None, *, dim: int, rows: int
+) -> tuple[Query, int]:
+    """Return what a search of ``rows`` vectors of length ``dim`` was asked, checked.
+
+    Returns
+    -------
+    query : (dim,) float32, contiguous
+    k : int in [1, 10000]
+
+    Raises
+    ------
+    ShapeError, ValueRangeError
+        As :meth:`Index.search` says.
+    """
+    k = check_k(k)
+    query = check_query(query, dim)
+    check_eligible(eligible, rows)
+    return query, k
+
+
+def check_search_many(
+    queries: object, k: object, eligible: Eligible | None, *, dim: int, rows: int
+) -> tuple[Queries, int]:
+    """Return what :func:`check_search` does, of queries (n, dim)."""
+    k = check_k(k)
+    queries = check_queries(queries, dim)
+    check_eligible(eligible, rows)
+    return queries, k
+
+
 def check_k(k: object) -> int:
     """Return ``k`` if a search can be asked for that many."""
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= MAX_K:
+    if isinstance(k, bool) or not isinstance(k, INTEGERS) or not 1 <= k <= MAX_K:
         raise ValueRangeError(f"k must be an integer from 1 to {MAX_K}, got {k!r}")
     return int(k)
-
-
-def check_query(query: object, dim: int) -> Query:
-    """Return ``query``, contiguous, if it can be compared with vectors of length ``dim``."""
-    if not isinstance(query, np.ndarray) or query.dtype != np.float32 or query.shape != (dim,):
-        found = (
-            f"{query.dtype} of shape {query.shape}"
-            if isinstance(query, np.ndarray)
-            else type(query).__name__
-        )
-        raise ShapeError(f"a query must be float32 of shape ({dim},), got {found}")
-    if not (np.abs(query) <= LARGEST).all():  # nor is NaN
-        raise ValueRangeError(f"a query must lie within ±{LARGEST:g}, got NaN or a number beyond")
-    return np.ascontiguousarray(query)
 
 
 def check_queries(queries: object, dim: int) -> Queries:
@@ -155,6 +176,26 @@ def check_queries(queries: object, dim: int) -> Queries:
     return np.ascontiguousarray(queries)
 
 
+def shortlist_size(k: int) -> int:
+    """Return how many rows are found by their codes before what is kept decides among them."""
+    return max(30, 3 * k)
+
+
+def check_query(query: object, dim: int) -> Query:
+    """Return ``query``, contiguous, if it can be compared with vectors of length ``dim``."""
+    if not isinstance(query, np.ndarray) or query.dtype != np.float32 or query.shape != (dim,):
+        found = (
+            f"{query.dtype} of shape {query.shape}"
+            if isinstance(query, np.ndarray)
+            else type(query).__name__
+        )
+        raise ShapeError(f"a query must be float32 of shape ({dim},), got {found}")
+    # vdot takes a fourth of the other's time and, unlike dot, warns of no overflow; NaN is neither
+    if not (np.vdot(query, query) <= SMALL or (np.abs(query) <= LARGEST).all()):
+        raise ValueRangeError(f"a query must lie within ±{LARGEST:g}, got NaN or a number beyond")
+    return np.ascontiguousarray(query)
+
+
 def check_eligible(eligible: Eligible | None, rows: int) -> None:
     """Raise ShapeError unless ``eligible`` speaks of ``rows`` rows."""
     if eligible is None:
@@ -164,8 +205,3 @@ def check_eligible(eligible: Eligible | None, rows: int) -> None:
             f"the eligible rows must be of this snapshot, which has {rows}; "
             f"got a bitmap of {eligible.rows}"
         )
-
-
-def shortlist_size(k: int) -> int:
-    """Return how many rows are found by their codes before what is kept decides among them."""
-    return max(30, 3 * k)

@@ -29,10 +29,8 @@ from edgerec.retrieval.index import (
     Kind,
     Queries,
     Query,
-    check_eligible,
-    check_k,
-    check_queries,
-    check_query,
+    check_search,
+    check_search_many,
     shortlist_size,
 )
 from edgerec.retrieval.rescoring import (
@@ -150,9 +148,7 @@ class SketchIndex:
 
     def search(self, query: Query, k: int, *, eligible: Eligible | None = None) -> Hits:
         """Return the best rows; see :class:`edgerec.retrieval.index.Index`."""
-        k = check_k(k)
-        query = check_query(query, self.sketches.rotation.dim)
-        check_eligible(eligible, self.rows)
+        query, k = check_search(query, k, eligible, dim=self.sketches.rotation.dim, rows=self.rows)
         wanted = shortlist_size(k)
         if eligible is not None and eligible.count <= max(wanted, self.shortlist):
             return self._exact().search(query, k, eligible=eligible)
@@ -167,9 +163,9 @@ class SketchIndex:
         self, queries: Queries, k: int, *, eligible: Eligible | None = None
     ) -> list[Hits]:
         """Return the best rows of each query, reading the sketches once for all of them."""
-        k = check_k(k)
-        queries = check_queries(queries, self.sketches.rotation.dim)
-        check_eligible(eligible, self.rows)
+        queries, k = check_search_many(
+            queries, k, eligible, dim=self.sketches.rotation.dim, rows=self.rows
+        )
         count = max(shortlist_size(k), self.shortlist)
         if eligible is not None and eligible.count <= count:
             return self._exact().search_many(queries, k, eligible=eligible)

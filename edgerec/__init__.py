@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgerec.compiler.compilation import compile
-    from edgerec.engine.engine import Engine, open
+    from edgerec.engine.engine import Engine
     from edgerec.engine.indexing import Indexed, build_index
+    from edgerec.engine.opening import open
     from edgerec.engine.vector_index import VectorIndex, open_index
     from edgerec.importers.importer import import_model
     from edgerec.retrieval.strategy import Target
@@ -61,7 +62,7 @@ _HOMES = {
     "build_index": "edgerec.engine.indexing",
     "compile": "edgerec.compiler.compilation",
     "import_model": "edgerec.importers.importer",
-    "open": "edgerec.engine.engine",
+    "open": "edgerec.engine.opening",
     "open_index": "edgerec.engine.vector_index",
 }
 

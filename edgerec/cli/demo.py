@@ -13,7 +13,8 @@ from edgerec.cli.answers import show_results
 from edgerec.cli.built import show_built
 from edgerec.cli.options import force, output_format, seed
 from edgerec.cli.output import Bar
-from edgerec.engine.engine import Engine, open
+from edgerec.engine.engine import Engine
+from edgerec.engine.opening import open
 from edgerec.errors import InvalidInput, OutputExists
 from edgerec.events.visits import Visit, read_visits
 from edgerec.recipe.builder import build, build_steps

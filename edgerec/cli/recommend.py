@@ -8,7 +8,7 @@ import click
 
 from edgerec.cli.answers import show_results
 from edgerec.cli.options import asking, parse_conditions
-from edgerec.engine.engine import open
+from edgerec.engine.opening import open
 
 __all__ = ["recommend_command"]
 

@@ -9,8 +9,8 @@ import click
 from edgerec.bundle.reader import open_bundle
 from edgerec.cli.options import output_format
 from edgerec.cli.output import echo_json
-from edgerec.engine.engine import open
 from edgerec.engine.indexing import INDEX_KIND
+from edgerec.engine.opening import open
 from edgerec.engine.vector_index import open_index
 
 __all__ = ["verify_command"]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edgerec.errors import InvalidInput, SignatureError
+from edgerec.errors import SignatureError
 from edgerec.graph.ids import table_rows
 from edgerec.graph.widths import find_widths
 from edgerec.importers.importer import import_checked, import_model
-from edgerec.importers.pytorch import is_torch, load_weights
+from edgerec.importers.pytorch import is_torch
 from edgerec.values.signature import Input, Output, Signature
 
 torch = pytest.importorskip("torch", reason='pip install "edgerec[train]"')
@@ -108,38 +106,6 @@ def test_torch_is_recognised_without_being_imported() -> None:
     assert is_torch(Tower())
     assert not is_torch(object())
     assert not is_torch(b"")
-
-
-def test_weights_come_from_a_file_of_tensors(tower: Any, tmp_path: Path) -> None:
-    torch.save(tower.state_dict(), tmp_path / "tower.pt")
-    other = Tower()
-    load_weights(other, tmp_path / "tower.pt")
-    np.testing.assert_array_equal(
-        other.words.weight.detach().numpy(), tower.words.weight.detach().numpy()
-    )
-
-
-class Harmful:
-    """Would run a command when unpickled."""
-
-    def __reduce__(self) -> Any:
-        return os.system, ("exit 1",)
-
-
-def test_a_file_that_holds_more_than_tensors_is_refused(tmp_path: Path) -> None:
-    torch.save({"words.weight": Harmful()}, tmp_path / "harmful.pt")
-    torch.save([1, 2], tmp_path / "list.pt")
-    torch.save({"other": torch.zeros(1)}, tmp_path / "other.pt")
-    (tmp_path / "noise.pt").write_bytes(b"noise")
-    for name, error in [
-        ("harmful.pt", InvalidInput),
-        ("list.pt", InvalidInput),
-        ("noise.pt", InvalidInput),
-        ("absent.pt", InvalidInput),
-        ("other.pt", SignatureError),
-    ]:
-        with pytest.raises(error, match=name):
-            load_weights(Tower(), tmp_path / name)
 
 
 def test_examples_may_be_read_only(tower: Any) -> None:

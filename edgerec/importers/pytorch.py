@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import os
-import pickle
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch.export import ExportedProgram
 
-__all__ = ["TorchSource", "export_torch", "is_torch", "load_weights"]
+__all__ = ["TorchSource", "export_torch", "is_torch"]
 
 OPSET = 18
 
@@ -105,29 +103,6 @@ class TorchSource:
                     f"the module gives a {type(value).__name__}, not a tensor or a tuple of tensors"
                 )
         return {out.name: value.numpy() for out, value in zip(outputs, values, strict=True)}
-
-
-def load_weights(module: torch.nn.Module, path: str | os.PathLike[str]) -> None:
-    """Fill a module from a checkpoint of tensors; code in the file is never run.
-
-    Raises
-    ------
-    InvalidInput
-        The file cannot be read, or holds more than tensors.
-    SignatureError
-        Names or shapes are not the module's.
-    """
-    torch = _torch()
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise InvalidInput(f"{path} is not a checkpoint of tensors alone: {error}") from error
-    if not isinstance(state, Mapping):
-        raise InvalidInput(f"{path} holds a {type(state).__name__}, not a state by name")
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        raise SignatureError(f"{path} does not fit the module: {error}") from error
 
 
 def _torch() -> Any:

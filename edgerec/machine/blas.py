@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["blas_threads", "limit_blas"]
+__all__ = ["limit_blas"]
 
 HOST_SETTINGS = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
 PREFIXES = ("", "scipy_")
@@ -40,12 +40,6 @@ def limit_blas(threads: int, *, environment: Mapping[str, str] = os.environ) -> 
             change(ctypes.c_int(threads))
             lowered.append(path)
     return tuple(lowered)
-
-
-def blas_threads() -> dict[Path, int]:
-    """Threads of each loaded OpenBLAS."""
-    functions = {path: _function(ctypes.CDLL(str(path)), "get_num_threads") for path in _loaded()}
-    return {path: int(function()) for path, function in functions.items() if function}
 
 
 def _loaded() -> Iterator[Path]:

@@ -342,6 +342,14 @@ def test_what_cannot_be_rounded_is_said() -> None:
             quantize(model, requests(model), precision=precision)
 
 
+def test_a_precision_may_be_given_by_its_name() -> None:
+    model = mlp(0, (64, 48))
+    calibration = requests(model, 4)
+    named = quantize_reported(model, calibration, precision="int8")
+    assert named.report.precision is Precision.INT8
+    assert named.model.graph == quantize(model, calibration, precision=Precision.INT8).graph
+
+
 def test_products_with_few_outputs_stay_in_fp32() -> None:
     model = mlp(0, (64, 48), outputs=8)
     report = quantize_reported(model, requests(model), precision=Precision.INT8).report
@@ -363,6 +371,8 @@ def test_arguments_out_of_range_are_refused() -> None:
     model = mlp(0, (8,))
     with pytest.raises(ValueRangeError, match="fp32"):
         quantize(model, requests(model), precision=Precision.FP32)
+    with pytest.raises(ValueRangeError, match="'int4'; use some of fp32, int8, weight-int8"):
+        quantize(model, requests(model), precision="int4")
     with pytest.raises(ValueRangeError, match="backend"):
         quantize(model, requests(model), precision=Precision.INT8, backend="paper")
     with pytest.raises(ValueRangeError, match="request"):

@@ -50,6 +50,6 @@ def quantize_command(
     """
     source = import_model(model)
     requests = [*load_examples(calibration, source.signature)]
-    quantized = quantize_reported(source, requests, precision=Precision(precision), backend=backend)
+    quantized = quantize_reported(source, requests, precision=precision, backend=backend)
     write_model_file(quantized.model, out, force=force)
     click.echo(str(quantized.report))

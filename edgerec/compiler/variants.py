@@ -68,7 +68,7 @@ class Space:
         """A space of what was asked for, each once; precisions may be given by their values."""
         return cls(
             tuple(dict.fromkeys(backends)),
-            None if precisions is None else tuple(dict.fromkeys(map(_precision, precisions))),
+            None if precisions is None else tuple(dict.fromkeys(map(Precision.parse, precisions))),
             tuple(dict.fromkeys(keeps)),
         )
 
@@ -140,11 +140,3 @@ class VariantMaker:
             ).model
             self._widths[keep] = pruned
         return self._widths[keep]
-
-
-def _precision(given: Precision | str) -> Precision:
-    try:
-        return Precision(given)
-    except ValueError:
-        known = ", ".join(precision.value for precision in Precision)
-        raise ValueRangeError(f"no precision {given!r}; use some of {known}") from None

@@ -76,7 +76,7 @@ def quantize(
     model: Model,
     calibration: Sequence[Arrays],
     *,
-    precision: Precision,
+    precision: Precision | str,
     backend: str = "onnxruntime",
     seven_bit: bool = True,
     exclude: frozenset[str] = frozenset(),
@@ -90,10 +90,11 @@ def quantize(
         FP32, opset 13 or later.
     calibration : sequence of inputs
         Single requests to measure activations on; at least one. Weight-only forms ignore them.
-    precision : Precision
-        ``INT8``: products with stored weights take uint8 activations (one range a tensor) and int8
-        weights (one scale an output), summed in int32. ``WEIGHT_INT8``: weights and embedding
-        tables int8, activations as the engine likes. ``INT8_ALL``: everything, one scale a tensor.
+    precision : Precision or str
+        ``INT8``, or ``"int8"``: products with stored weights take uint8 activations (one range a
+        tensor) and int8 weights (one scale an output), summed in int32. ``WEIGHT_INT8``: weights
+        and embedding tables int8, activations as the engine likes. ``INT8_ALL``: everything, one
+        scale a tensor.
     backend : str
         Where it will run. ``INT8`` and ``INT8_ALL`` are the same for both.
     seven_bit : bool
@@ -117,23 +118,24 @@ def quantize(
     UnsupportedOperator
         Nothing in the graph can take this form, or its opset is too old.
     ValueRangeError
-        No requests, an activation that is not finite, an unknown backend, FP32.
+        No requests, an activation that is not finite, an unknown backend or precision, FP32.
     """
     settings = _Settings(backend, weight_limit(seven_bit), exclude, least_outputs)
-    return _write(model, calibration, precision, settings)[0]
+    return _write(model, calibration, Precision.parse(precision), settings)[0]
 
 
 def quantize_reported(
     model: Model,
     calibration: Sequence[Arrays],
     *,
-    precision: Precision,
+    precision: Precision | str,
     backend: str = "onnxruntime",
     seven_bit: bool = True,
     exclude: frozenset[str] = frozenset(),
     least_outputs: int = LEAST_OUTPUTS,
 ) -> Quantized:
     """Write a model's INT8 form as :func:`quantize` does, and measure what it did."""
+    precision = Precision.parse(precision)
     settings = _Settings(backend, weight_limit(seven_bit), exclude, least_outputs)
     rounded, nodes = _write(model, calibration, precision, settings)
     probe = Probe(model, calibration)

@@ -24,6 +24,21 @@ class Precision(StrEnum):
     INT8_ALL = "int8-all"
     """Every operator that can be quantised, tables too: the naive form, kept for comparison."""
 
+    @classmethod
+    def parse(cls, given: Precision | str) -> Precision:
+        """Return the precision of this name, such as ``"int8"``.
+
+        Raises
+        ------
+        ValueRangeError
+            There is none; the message has all names.
+        """
+        try:
+            return cls(given)
+        except ValueError:
+            known = ", ".join(precision.value for precision in cls)
+            raise ValueRangeError(f"no precision {given!r}; use some of {known}") from None
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:

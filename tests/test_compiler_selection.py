@@ -11,30 +11,8 @@ from hypothesis import strategies as st
 from edgerec.compiler.selection import TIE, broken_constraint, choose, nearest, preferred
 from edgerec.errors import NothingFeasible
 from edgerec.values.budget import Budget
-from edgerec.values.plan import (
-    Interval,
-    Measurement,
-    Precision,
-    Status,
-    Trial,
-    Variant,
-)
-
-MEASURED = Measurement(
-    quality=0.3,
-    difference=Interval(-0.01, 0.0, 0.01),
-    p50_us=100.0,
-    p99_us=900.0,
-    samples=500,
-    cpu_s_per_1000=0.1,
-    size_bytes=1000,
-)
-variants = st.builds(
-    Variant,
-    st.sampled_from(["onnxruntime", "openvino"]),
-    st.sampled_from(list(Precision)),
-    st.sampled_from([1.0, 0.5]),
-)
+from edgerec.values.plan import Precision, Status, Trial, Variant
+from tests.strategies.plans import MEASURED, variants
 
 
 @given(st.dictionaries(variants, st.floats(0.01, 10), max_size=12))

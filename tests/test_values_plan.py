@@ -9,26 +9,9 @@ import pytest
 
 from edgerec.errors import BundleCorruptError, ValueRangeError
 from edgerec.values.budget import Budget
-from edgerec.values.plan import (
-    Interval,
-    Measurement,
-    Plan,
-    Precision,
-    Status,
-    Trial,
-    Variant,
-)
+from edgerec.values.plan import Plan, Precision, Status, Trial, Variant
+from tests.strategies.plans import MEASURED
 
-MEASURED = Measurement(
-    quality=0.3,
-    difference=Interval(-0.01, 0.0, 0.01),
-    p50_us=100.0,
-    p99_us=900.0,
-    samples=500,
-    cpu_s_per_1000=0.1,
-    size_bytes=1000,
-    confirmed=True,
-)
 TRIALS = (
     Trial(Variant("onnxruntime", Precision.FP32), Status.FEASIBLE, "ok", MEASURED),
     Trial(Variant("openvino", Precision.INT8, 0.5), Status.CHOSEN, "cheap", MEASURED),

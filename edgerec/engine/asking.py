@@ -12,15 +12,15 @@ from edgerec.catalog.snapshot import Snapshot
 from edgerec.engine.deadline import Deadline, Stages
 from edgerec.engine.serving import Serving
 from edgerec.engine.visitors import Visitor
-from edgerec.errors import InvalidInput, LimitExceeded, ValueRangeError
+from edgerec.errors import InvalidInput, LimitExceeded
 from edgerec.features.pairs import HistoryProfile
 from edgerec.features.text import words
+from edgerec.retrieval.index import MAX_K, check_k
 from edgerec.values.results import Results
 from edgerec.values.where import Condition, Where, parse_where
 
-__all__ = ["MAX_K", "Asking", "Request", "begin", "check_candidates", "check_k", "check_query"]
+__all__ = ["Asking", "Request", "begin", "check_candidates", "check_query"]
 
-MAX_K = 10_000
 MAX_QUERY_CHARACTERS = 1000
 
 
@@ -76,24 +76,6 @@ def begin(serving: Serving, asking: Asking) -> Request:
         history = serving.profile(snapshot, visitor.rows)
     unknown = dict(visitor.unknown)
     return Request(snapshot, k, condition, visitor, history, deadline, stages, unknown)
-
-
-def check_k(k: int) -> int:
-    """``k`` itself.
-
-    Raises
-    ------
-    ValueRangeError
-        Not an integer in [1, 10000].
-    """
-    given: object = k
-    if (
-        isinstance(given, bool)
-        or not isinstance(given, int | np.integer)
-        or not 1 <= given <= MAX_K
-    ):
-        raise ValueRangeError(f"k must be an integer from 1 to {MAX_K}, got {k!r}")
-    return int(given)
 
 
 def check_query(query: str) -> str:

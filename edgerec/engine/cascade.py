@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgerec.catalog.bitmaps import Eligible
-from edgerec.engine.asking import MAX_K, Request
+from edgerec.engine.asking import Request
 from edgerec.engine.candidates import Candidates
 from edgerec.engine.serving import Serving
 from edgerec.kernels.topk import top_k
+from edgerec.retrieval.index import MAX_K
 from edgerec.values.results import Results
 
 __all__ = ["answer", "rank_candidates"]

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgerec.backends.session import Session
-from edgerec.engine.asking import check_candidates, check_k
+from edgerec.engine.asking import check_candidates
 from edgerec.engine.deadline import Deadline, Stages
 from edgerec.errors import BackendError, InvalidInput, ShapeError, SignatureError
 from edgerec.kernels.topk import top_k
+from edgerec.retrieval.index import check_k
 from edgerec.values.results import Results
 from edgerec.values.signature import Array, Meaning, Role
 

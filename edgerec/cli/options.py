@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any
 
 import click
 
@@ -24,7 +25,6 @@ __all__ = [
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?")
 POWERS = {"": 0, "k": 1, "M": 2, "G": 3, "T": 4}
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 output_format = click.option(
     "--format",
@@ -56,8 +56,30 @@ where = click.option(
 )
 
 
-def asking(command: Command) -> Command:
-    """Options of every command that asks a bundle: who, how many, which, by when."""
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of every command that asks a bundle, which gets them as ``asked``.
+
+    That is what the methods of an engine call them: who asks, for how many, which, by when.
+    """
+
+    @wraps(command)
+    def run(
+        user: str | None,
+        history: str | None,
+        k: int,
+        conditions: tuple[str, ...],
+        deadline_ms: float | None,
+        **others: Any,
+    ) -> None:
+        asked = {
+            "user": user,
+            "history": history.split(",") if history else None,
+            "k": k,
+            "where": parse_conditions(conditions),
+            "deadline_ms": deadline_ms,
+        }
+        command(asked=asked, **others)
+
     for option in (
         output_format,
         threads,
@@ -67,8 +89,8 @@ def asking(command: Command) -> Command:
         click.option("--history", help="Item ids, oldest first, separated by commas."),
         click.option("--user", help="A user the bundle knows; anybody else is answered too."),
     ):
-        command = option(command)
-    return command
+        run = option(run)
+    return run
 
 
 def parse_conditions(conditions: tuple[str, ...]) -> dict[str, Any] | None:

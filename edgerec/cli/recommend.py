@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from edgerec.cli.answers import show_results
-from edgerec.cli.options import asking, parse_conditions
+from edgerec.cli.options import asking
 from edgerec.engine.opening import open
 
 __all__ = ["recommend_command"]
@@ -17,14 +18,7 @@ __all__ = ["recommend_command"]
 @click.argument("bundle", type=click.Path(path_type=Path))
 @asking
 def recommend_command(
-    bundle: Path,
-    user: str | None,
-    history: str | None,
-    k: int,
-    conditions: tuple[str, ...],
-    deadline_ms: float | None,
-    threads: int,
-    output_format: str,
+    bundle: Path, asked: dict[str, Any], threads: int, output_format: str
 ) -> None:
     """Recommend items of a BUNDLE.
 
@@ -34,11 +28,5 @@ def recommend_command(
     """
     with open(bundle, threads=threads) as engine:
         engine.warm()
-        results = engine.recommend(
-            user,
-            history=history.split(",") if history else None,
-            k=k,
-            where=parse_conditions(conditions),
-            deadline_ms=deadline_ms,
-        )
+        results = engine.recommend(**asked)
         show_results(engine, results, output_format)

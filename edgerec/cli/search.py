@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from edgerec.cli.answers import show_results
-from edgerec.cli.options import asking, parse_conditions
+from edgerec.cli.options import asking
 from edgerec.engine.opening import open
 
 __all__ = ["search_command"]
@@ -18,15 +19,7 @@ __all__ = ["search_command"]
 @click.argument("query")
 @asking
 def search_command(
-    bundle: Path,
-    query: str,
-    user: str | None,
-    history: str | None,
-    k: int,
-    conditions: tuple[str, ...],
-    deadline_ms: float | None,
-    threads: int,
-    output_format: str,
+    bundle: Path, query: str, asked: dict[str, Any], threads: int, output_format: str
 ) -> None:
     """Search the catalogue of a BUNDLE for what was typed.
 
@@ -36,12 +29,5 @@ def search_command(
     """
     with open(bundle, threads=threads) as engine:
         engine.warm()
-        results = engine.search(
-            query,
-            user=user,
-            history=history.split(",") if history else None,
-            k=k,
-            where=parse_conditions(conditions),
-            deadline_ms=deadline_ms,
-        )
+        results = engine.search(query, **asked)
         show_results(engine, results, output_format)

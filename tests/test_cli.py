@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from edgerec.bundle.writer import BundleWriter
 from edgerec.cli.main import COMMANDS, main
 from edgerec.cli.options import parse_conditions
 from edgerec.errors import InvalidInput
@@ -101,6 +102,44 @@ def test_the_steps_one_by_one(small_shop: Path, small_bundle: Path, tmp_path: Pa
     again = run("prune", converted, "--calibration", examples, "--keep", 0.5, "--out", converted)
     assert again.exit_code == 2
     assert "--force" in again.output
+
+
+def test_a_bundle_is_published_and_an_earlier_one_served_again(
+    small_bundle: Path, tmp_path: Path
+) -> None:
+    store, other = tmp_path / "store", tmp_path / "other.bundle"
+    with BundleWriter(other) as writer:
+        writer.set("kind", "other")
+    shown = [
+        json.loads(run(*command, "--format", "json").stdout)
+        for command in (
+            ("publish", small_bundle, "--store", store),
+            ("publish", other, "--store", store),
+            ("rollback", "--store", store),
+            ("publish", other, "--store", store),
+            ("inspect", store),
+        )
+    ]
+    first, second = shown[0]["version"], shown[1]["version"]
+    assert [one["version"] for one in shown] == [first, second, first, second, second]
+    assert [one["before"] for one in shown] == [[], [first], [], [first], [first]]
+    assert shown[0]["path"] == str(store / "versions" / first)
+    assert run("verify", shown[0]["path"]).exit_code == 0
+    back = run("rollback", "--store", store, "--to", first[:8])
+    assert f"serve {store / 'versions' / first}" in back.output
+
+
+def test_what_cannot_be_published_or_rolled_back_changes_nothing(
+    small_bundle: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    assert run("rollback", "--store", store).exit_code == 3
+    assert run("publish", tmp_path / "nothing.bundle", "--store", store).exit_code == 3
+    assert not store.exists()
+    published = run("publish", small_bundle, "--store", store, "--format", "json").stdout
+    for command in ("rollback",), ("rollback", "--to", "0" * 64):
+        assert run(*command, "--store", store).exit_code == 3
+    assert run("inspect", store, "--format", "json").stdout == published
 
 
 def test_errors_have_exit_codes_and_a_json_form(small_bundle: Path, tmp_path: Path) -> None:

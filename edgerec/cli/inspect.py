@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from edgerec.bundle.reader import open_bundle
+from edgerec.bundle.store import Store
 from edgerec.cli.built import show_plan
 from edgerec.cli.options import output_format
 from edgerec.cli.output import echo_json, table
+from edgerec.cli.published import show_store
 from edgerec.cli.strategies import show_strategy
 from edgerec.engine.models import read_models
 from edgerec.engine.tables import ItemTables, item_tables
@@ -23,16 +25,18 @@ __all__ = ["inspect_command"]
 @click.argument("path", type=click.Path(path_type=Path))
 @output_format
 def inspect_command(path: Path, output_format: str) -> None:
-    """Show what the model file or bundle at PATH holds.
+    """Show what the model file, bundle or store at PATH holds.
 
     \b
     Example:
       edgerec inspect shop.bundle --format json
     """
-    if path.is_dir() or not path.exists():
-        _show_bundle(path, output_format)
-    else:
+    if path.is_file():
         _show_model(path, output_format)
+    elif (store := Store(path)).history():
+        show_store(store, output_format)
+    else:
+        _show_bundle(path, output_format)
 
 
 def _show_bundle(path: Path, output_format: str) -> None:

@@ -21,10 +21,12 @@ COMMANDS = {
     "demo": "Run the main job on the shop that ships with edgerec.",
     "doctor": "Say what this machine can run, and what is missing.",
     "index": "Turn vectors into an index, chosen by measurement.",
-    "inspect": "Show what a model or a bundle holds.",
+    "inspect": "Show what a model, a bundle or a store holds.",
     "prune": "Remove hidden width that a model does not need.",
+    "publish": "Copy a bundle into a store and make it the version to serve.",
     "quantize": "Write a model's INT8 form.",
     "recommend": "Recommend items to a user or for a history.",
+    "rollback": "Make an earlier version of a store the one to serve.",
     "search": "Search a bundle's catalogue.",
     "verify": "Check a bundle's hashes, then its golden requests.",
 }

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ __all__ = [
     "parse_bytes",
     "parse_conditions",
     "seed",
+    "store",
     "threads",
 ]
 
@@ -43,6 +45,12 @@ seed = click.option(
 )
 threads = click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Thread budget."
+)
+store = click.option(
+    "--store",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Directory of the versions that were published; made by the first.",
 )
 force = click.option("--force", is_flag=True, help="Replace an output that exists.")
 k = click.option("-k", "k", type=int, default=10, show_default=True, help="How many items.")

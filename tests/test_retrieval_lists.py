@@ -41,8 +41,7 @@ def listed(metric: Metric) -> tuple[Snapshot, Lists, Placed]:
     """A catalogue in the order of its lists, and rows that came later."""
     catalog = Catalog(items(0, ROWS), drawn(ROWS, 1), metric=metric)
     base = catalog.snapshot().segments[0]
-    x = base.codes * base.scales[:, None]
-    clusters = train_clusters(x, 100)
+    clusters = train_clusters(base.decoded(slice(None)), 100)
     places = clusters.assign(base.codes, base.scales)
     catalog = catalog.compacted(np.argsort(places, kind="stable").astype(np.int32))
     lists = Lists.of(clusters, np.sort(places), catalog.snapshot().segments[0])

@@ -38,7 +38,7 @@ class Made:
     def __init__(self, metric: Metric, *, half: bool = False, keep: bool = True) -> None:
         vectors: Any = drawn(ROWS, 0)
         segment = Segment.of(vectors, metric=metric)
-        clusters = train_clusters(segment.codes * segment.scales[:, None], 40)
+        clusters = train_clusters(segment.decoded(slice(None)), 40)
         places = clusters.assign(segment.codes, segment.scales)
         vectors = vectors[np.argsort(places, kind="stable")]
         vectors = vectors.astype(np.float16) if half else vectors

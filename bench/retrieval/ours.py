@@ -123,7 +123,7 @@ def _listed(segment: Segment) -> tuple[Lists, Segment, NDArray[np.int32]]:
     rows = segment.rows
     count = max(1, min(rows // ROWS_A_LIST, MOST_LISTS))
     seen = np.sort(np.random.default_rng(0).permutation(rows)[: SAMPLE * count])
-    clusters = train_clusters(segment.codes[seen] * segment.scales[seen, None], count)
+    clusters = train_clusters(segment.decoded(seen), count)
     places = clusters.assign(segment.codes, segment.scales)
     order = np.argsort(places, kind="stable").astype(np.int32)
     ordered = Vectors.of(segment).compacted(order).base

@@ -4,14 +4,11 @@ from libc.stdint cimport int8_t, int32_t, uint8_t
 
 from edgerec.kernels.arrays cimport er_range
 from edgerec.kernels.dispatch cimport er_kernel, er_status
+from edgerec.kernels.later cimport er_later, er_metric
 from edgerec.kernels.scan cimport er_rows_i8
 from edgerec.kernels.sketch cimport er_rows_b1
 
 cdef extern from "lists/lists.h" nogil:
-    ctypedef enum er_metric:
-        ER_INNER
-        ER_COSINE
-        ER_L2
     ctypedef struct er_lists:
         er_rows_i8 groups, lists
         const er_range *members
@@ -44,6 +41,7 @@ cdef extern from "lists/lists.h" nogil:
         size_t k
     size_t er_lists_workspace(const er_lists *lists, const er_probing *probing)
     er_status er_lists_search(
-        const er_lists_kernels *kernels, const er_lists *lists, const er_probing *probing,
-        const float *query, const uint8_t *eligible, void *scratch, int32_t *rows, float *scores,
-        size_t *found, size_t *proposed, int32_t *numbers, size_t *looked)
+        const er_lists_kernels *kernels, const er_lists *lists, const er_later *later,
+        const er_probing *probing, const float *query, const uint8_t *eligible, void *scratch,
+        int32_t *rows, float *scores, size_t *found, size_t *proposed, int32_t *numbers,
+        size_t *looked)

@@ -3,6 +3,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edgerec.kernels.later import LaterRows
+
 __all__ = ["ListSearch"]
 
 Centroids: TypeAlias = tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]
@@ -36,6 +38,7 @@ class ListSearch:
         shortlist: int,
         further: float = 1.0,
         eligible: NDArray[np.uint8] | None = None,
+        later: LaterRows | None = None,
     ) -> tuple[NDArray[np.int32], NDArray[np.float32], int, NDArray[np.int32]]: ...
     def search_many(
         self,
@@ -48,4 +51,5 @@ class ListSearch:
         shortlist: int,
         further: float = 1.0,
         eligible: NDArray[np.uint8] | None = None,
+        later: LaterRows | None = None,
     ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]: ...

@@ -7,8 +7,8 @@ from libc.stdlib cimport free
 from edgerec.kernels.arrays cimport (
     bitmap, empty_vector, first, has_dtype, integer, matrix, ranges_in, scratch, vector)
 from edgerec.kernels.dispatch cimport (
-    ER_BAD_K, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_status, er_status_text, find_up_to)
-from edgerec.kernels.scan cimport er_rows_i8
+    ER_BAD_K, ER_BAD_OFFSET, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_status, er_status_text, find_up_to)
+from edgerec.kernels.later cimport LaterRows, er_later, er_later_fit, er_later_stop, er_metric, table
 
 from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
 
@@ -100,7 +100,8 @@ cdef class ListSearch:
         self.kernels.count = find_up_to(b"count_b1", ceiling)
         self.kernels.measure = find_up_to(family, ceiling)
 
-    def search(self, query, k, *, wanted, rows, groups, shortlist, further=1.0, eligible=None):
+    def search(self, query, k, *, wanted, rows, groups, shortlist, further=1.0, eligible=None,
+               LaterRows later=None):
         """The best rows of the lists that promise most.
 
         Parameters
@@ -114,7 +115,10 @@ cdef class ListSearch:
         shortlist : how many rows are proposed by sketches, at most 30,000; 0 for the best `wanted`
             by their codes
         further : >= 1, what both `rows` and `groups` are multiplied with at first, for a filter
-        eligible : (ceil(n / 8),) uint8 bitmap in little bit order, or None for every row
+        eligible : (ceil(n / 8),) uint8 bitmap in little bit order, or None for every row; of the
+            later rows too
+        later : rows that came later; they are found like the others, where they lie in lists that
+            are looked into or in none, and none of them by sketches
 
         Returns
         -------
@@ -124,7 +128,7 @@ cdef class ListSearch:
             equal scores by row ascending.
         proposed : int
             How many rows were decided among, by codes first; where it is below `wanted` the lists
-            that were looked into hold no more eligible ones.
+            that were looked into hold no more eligible ones, nor do the rows that are in none.
         looked : (l,) int32
             The lists that were looked into, in no order.
 
@@ -140,7 +144,8 @@ cdef class ListSearch:
         cdef er_probing probing = probing_of(k, wanted, rows, groups, further, shortlist)
         cdef const float *asked = <const float *>vector(
             query, cnp.NPY_FLOAT32, "query", self.tables.codes.dim)
-        cdef const uint8_t *allowed = bitmap(eligible, self.tables.codes.n)
+        cdef const er_later *more = NULL if later is None else &later.rows
+        cdef const uint8_t *allowed = eligible_rows(eligible, &self.tables, more)
         cdef cnp.ndarray best_rows = empty_vector(probing.k, cnp.NPY_INT32)
         cdef cnp.ndarray best_scores = empty_vector(probing.k, cnp.NPY_FLOAT32)
         cdef cnp.ndarray numbers = empty_vector(self.tables.lists.n, cnp.NPY_INT32)
@@ -152,7 +157,7 @@ cdef class ListSearch:
         cdef er_status status
         with nogil:
             status = er_lists_search(
-                &self.kernels, &self.tables, &probing, asked, allowed, memory, rows_out,
+                &self.kernels, &self.tables, more, &probing, asked, allowed, memory, rows_out,
                 scores_out, &found, &proposed, numbers_out, &looked)
             free(memory)
         if status != ER_OK:
@@ -160,13 +165,13 @@ cdef class ListSearch:
         return first(best_rows, found), first(best_scores, found), proposed, first(numbers, looked)
 
     def search_many(self, queries, k, *, wanted, rows, groups, shortlist, further=1.0,
-                    eligible=None):
+                    eligible=None, LaterRows later=None):
         """What `search` gives for each of many queries, one after the other.
 
         Parameters
         ----------
         queries : (q, dim) float32, finite, C-contiguous
-        k, wanted, rows, groups, shortlist, further, eligible : as in `search`
+        k, wanted, rows, groups, shortlist, further, eligible, later : as in `search`
 
         Returns
         -------
@@ -185,7 +190,8 @@ cdef class ListSearch:
         cdef size_t n = cnp.PyArray_DIM(<cnp.ndarray>queries, 0), dim = self.tables.codes.dim
         if <size_t>cnp.PyArray_DIM(<cnp.ndarray>queries, 1) != dim:
             raise ShapeError(f"queries must have {dim} columns, got {queries.shape}")
-        cdef const uint8_t *allowed = bitmap(eligible, self.tables.codes.n)
+        cdef const er_later *more = NULL if later is None else &later.rows
+        cdef const uint8_t *allowed = eligible_rows(eligible, &self.tables, more)
         cdef cnp.npy_intp shape[2]
         shape[0], shape[1] = n, probing.k
         cdef cnp.ndarray best_rows = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_INT32)
@@ -202,7 +208,7 @@ cdef class ListSearch:
         with nogil:
             for q in range(n):
                 status = er_lists_search(
-                    &self.kernels, &self.tables, &probing, asked + q * dim, allowed, memory,
+                    &self.kernels, &self.tables, more, &probing, asked + q * dim, allowed, memory,
                     rows_out + q * probing.k, scores_out + q * probing.k, &found_one,
                     &proposed_one, NULL, &looked)
                 if status != ER_OK:
@@ -214,20 +220,21 @@ cdef class ListSearch:
         return best_rows, best_scores, found, proposed
 
 
-cdef er_rows_i8 table(object codes, object scales, object offsets, str name) except *:
-    """Rows of int8, checked but for their values."""
-    cdef er_rows_i8 rows
-    rows.codes = <const int8_t *>matrix(codes, cnp.NPY_INT8, f"codes of {name}")
-    rows.n = cnp.PyArray_DIM(<cnp.ndarray>codes, 0)
-    rows.dim = cnp.PyArray_DIM(<cnp.ndarray>codes, 1)
-    rows.scales = <const float *>vector(scales, cnp.NPY_FLOAT32, f"scales of {name}", rows.n)
-    rows.offsets = NULL
-    if offsets is not None:
-        rows.offsets = <const float *>vector(
-            offsets, cnp.NPY_FLOAT32, f"offsets of {name}", rows.n)
-    rows.eligible = NULL
-    rows.first_row = 0
-    return rows
+cdef const uint8_t *eligible_rows(
+        object eligible, const er_lists *lists, const er_later *later) except? NULL:
+    """Memory of a bitmap over all rows, and whether the later ones belong to the lists."""
+    cdef size_t rows = lists.codes.n
+    if later != NULL:
+        if (later.n_lists != lists.lists.n or not er_later_fit(
+                later, rows, lists.codes.dim, lists.vectors != NULL, lists.half)):
+            raise ShapeError("later rows must follow those of the lists, with as many dimensions "
+                             "and lists, and vectors of the same dtype or none")
+        rows = larger(rows, er_later_stop(later))
+    return bitmap(eligible, rows)
+
+
+cdef size_t larger(size_t a, size_t b) noexcept:
+    return a if a > b else b
 
 
 cdef er_probing probing_of(object k, object wanted, object rows, object groups, double further,
@@ -250,4 +257,6 @@ cdef object refusal(er_status status):
         return ValueRangeError("further must be at least 1")
     if status == ER_NOT_FINITE:
         return ValueRangeError("the query, or the score of a row, is NaN or infinite")
+    if status == ER_BAD_OFFSET:
+        return ValueRangeError("the offsets of the later rows must rise within their order")
     return LimitExceeded(er_status_text(status).decode())

@@ -193,19 +193,6 @@ class Placed:
             np.concatenate([self.places, added]),
         )
 
-    def rows_in(self, lists: NDArray[np.integer]) -> Rows:
-        """Return the rows that were placed into any of ``lists``, which differ."""
-        starts = self.offsets.take(lists)
-        lengths = self.offsets.take(lists + 1) - starts
-        some = lengths.nonzero()[0]
-        if not some.size:
-            return np.empty(0, np.int32)
-        starts, lengths = starts[some], lengths[some]
-        ends = lengths.cumsum()
-        at = (starts - ends + lengths).repeat(lengths) + np.arange(ends[-1])
-        rows: Rows = self.order.take(at)
-        return rows
-
 
 def _squared(x: NDArray[np.float32]) -> NDArray[np.float64]:
     squares: NDArray[np.float64] = np.einsum("ij,ij->i", x, x, dtype=np.float64)

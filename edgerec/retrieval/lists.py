@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgerec.catalog.bitmaps import Bitmap, Eligible, bits_at
+from edgerec.catalog.bitmaps import Eligible
 from edgerec.errors import ValueRangeError
+from edgerec.kernels.later import LaterRows
 from edgerec.kernels.lists import ListSearch
 from edgerec.machine.pool import parts, side_by_side
 from edgerec.retrieval.exact import ExactIndex
@@ -27,21 +25,10 @@ from edgerec.retrieval.index import (
     shortlist_size,
 )
 from edgerec.retrieval.inverted import Lists, Placed
-from edgerec.retrieval.rescoring import (
-    Rows,
-    Segments,
-    after,
-    best_of,
-    bytes_of_codes,
-    coded,
-    decided,
-    rows_of_segments,
-)
+from edgerec.retrieval.rescoring import Segments, after, bytes_of_codes, rows_of_segments
 from edgerec.retrieval.routing import Router
 
 __all__ = ["ListIndex", "Probing"]
-
-NOTHING = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +91,7 @@ class ListIndex:
     probing : Probing
     placed : Placed, optional
         Rows that were added later and have been placed into the lists. Rows after these are
-        scanned one by one.
+        looked at one by one.
     threads : int >= 1
         Threads that may share the queries of one call, as far as the process's budget allows.
     core : ListSearch, optional
@@ -117,11 +104,13 @@ class ListIndex:
     placed: Placed | None = None
     threads: int = 1
     core: ListSearch | None = None
+    later: LaterRows | None = field(init=False)
     kind: ClassVar[Kind] = "lists"
 
     def __post_init__(self) -> None:
         if self.core is None:
             object.__setattr__(self, "core", self.router.core(self.segments[0]))
+        object.__setattr__(self, "later", self._later())
 
     @property
     def rows(self) -> int:
@@ -145,6 +134,8 @@ class ListIndex:
 
     def over(self, segments: Segments, threads: int = 1) -> ListIndex:
         """Return this index over the segments of another snapshot of the same generation."""
+        if segments is self.segments and threads == self.threads:
+            return self
         core = self.core if segments[0] is self.segments[0] else None
         return ListIndex(self.router, segments, self.probing, self.placed, threads, core)
 
@@ -152,23 +143,15 @@ class ListIndex:
         """Return the best rows; see :class:`edgerec.retrieval.index.Index`."""
         k = check_k(k)
         query = check_query(query, self.lists.rotation.dim)
-        check_eligible(eligible, self.rows)
+        rows = self.rows
+        check_eligible(eligible, rows)
         wanted = shortlist_size(k)
         if eligible is not None and eligible.count <= wanted:
             return self._exact().search(query, k, eligible=eligible)
-        rows, scores, proposed, lists = self._core.search(query, k, **self._limits(k, eligible))
-        if self.rows == self.lists.rows:
-            if proposed < min(wanted, self.rows):
-                return self._exact().search(query, k, eligible=eligible)
-            return Hits(rows, scores)
-        later = self._later(lists, eligible)
-        if proposed + later.size < min(wanted, self.rows):
+        found, scores, proposed, _ = self._core.search(query, k, **self._limits(k, eligible))
+        if proposed < min(wanted, rows):
             return self._exact().search(query, k, eligible=eligible)
-        if not later.size:
-            return Hits(rows, scores)
-        newer = after(self.segments, self.lists.rows)
-        found = decided(newer, self.router.metric, query, coded(query), later, k)
-        return Hits(*best_of([(rows, scores), (found.rows, found.scores)], k))
+        return Hits(found, scores)
 
     def search_many(
         self, queries: Queries, k: int, *, eligible: Eligible | None = None
@@ -179,10 +162,7 @@ class ListIndex:
         check_eligible(eligible, self.rows)
         if eligible is not None and eligible.count <= shortlist_size(k):
             return self._exact().search_many(queries, k, eligible=eligible)
-        if self.rows > self.lists.rows:
-            some = partial(self._one_by_one, k=k, eligible=eligible)
-        else:
-            some = partial(self._together, k=k, eligible=eligible)
+        some = partial(self._together, k=k, eligible=eligible)
         work = [partial(some, queries[a:b]) for a, b in parts(len(queries), self.threads)]
         return [hits for found in side_by_side(work) for hits in found]
 
@@ -201,9 +181,6 @@ class ListIndex:
             )
         ]
 
-    def _one_by_one(self, queries: Queries, k: int, eligible: Eligible | None) -> list[Hits]:
-        return [self.search(query, k, eligible=eligible) for query in queries]
-
     @property
     def _core(self) -> ListSearch:
         assert self.core is not None
@@ -218,27 +195,21 @@ class ListIndex:
             "groups": probing.groups,
             "shortlist": probing.shortlist,
             "further": 1.0 if eligible is None else eligible.selectivity**-0.5,
-            "eligible": self._bitmap(eligible),
+            "eligible": None if eligible is None else eligible.narrowing(0, eligible.rows),
+            "later": self.later,
         }
 
-    def _later(self, lists: NDArray[np.int32], eligible: Eligible | None) -> Rows:
-        """Return the eligible rows that were placed into ``lists``, and the newest, ascending."""
-        placed, newest = self.placed, self.lists.rows
-        rows = NOTHING
-        if placed is not None:
-            rows, newest = placed.rows_in(lists), placed.stop_row
-            rows.sort()
-        if newest < self.rows:
-            rows = np.concatenate([rows, np.arange(newest, self.rows, dtype=np.int32)])
-        elif newest > self.rows:  # of a snapshot that is older than this index
-            rows = rows[: rows.searchsorted(self.rows)]
-        if eligible is None or eligible.count == eligible.rows:
-            return rows
-        return rows[bits_at(eligible.bitmap, rows)]
-
-    def _bitmap(self, eligible: Eligible | None) -> Bitmap | None:
-        """Return the eligible rows among those of the lists; None for all."""
-        return None if eligible is None else eligible.narrowing(0, self.lists.rows)
+    def _later(self) -> LaterRows | None:
+        """Return the rows that are in no list, as the core takes them."""
+        first = self.lists.rows
+        if self.rows == first:
+            return None
+        placed = Placed.nothing(self.lists) if self.placed is None else self.placed
+        newer = [
+            (s.first_row, s.codes, s.scales, s.offsets, s.vectors)
+            for s in after(self.segments, first)
+        ]
+        return LaterRows(newer, placed.order, placed.offsets, placed.stop_row)
 
     def _exact(self) -> ExactIndex:
         return ExactIndex(self.segments, self.router.metric, self.threads)

@@ -28,7 +28,7 @@ from edgerec.retrieval.inverted import Placed
 from edgerec.retrieval.listing import Listing
 from edgerec.retrieval.lists import ListIndex
 from edgerec.retrieval.parts import read_index, write_index
-from edgerec.retrieval.rescoring import after
+from edgerec.retrieval.rescoring import Segments, after
 from edgerec.retrieval.sketch import Sketches, SketchIndex
 from edgerec.retrieval.strategy import ListSettings, Strategy, Target
 
@@ -63,6 +63,7 @@ class Retriever:
         self.strategy = strategy
         self.threads = threads
         self._kept: dict[int, _Kept] = {}  # by generation; replaced, never changed
+        self._last: tuple[_Kept, Segments, Index] | None = None  # that searches went over
         self._lock = PerProcess(threading.Lock)
         now = catalog.snapshot()
         _check(index, strategy, now)
@@ -161,7 +162,7 @@ class Retriever:
             or kept.index.indexed[0] > snapshot.rows
         ):
             return ExactIndex(snapshot.segments, snapshot.metric, self.threads)
-        return kept.index.over(snapshot.segments, self.threads)
+        return self._over(kept, snapshot.segments)
 
     def compaction(self, *, retrain: bool = False, max_changes: int = MAX_CHANGES) -> Compaction:
         """Return a compaction of the catalogue that renews the index too: run it or start it.
@@ -232,6 +233,15 @@ class Retriever:
             return cls(catalog, strategy, index, threads=threads)
         except ShapeError as error:
             raise BundleCorruptError(f"{SECTION}: {error}") from error
+
+    def _over(self, kept: _Kept, segments: Segments) -> Index:
+        """Return an index over these segments; many searches have the same, one after the other."""
+        last = self._last
+        if last is not None and last[0] is kept and last[1] is segments:
+            return last[2]
+        index = kept.index.over(segments, self.threads)
+        self._last = kept, segments, index
+        return index
 
     def _place(self, snapshot: Snapshot) -> None:
         """Place rows that came later, when there are enough of them; called by who writes."""

@@ -7,7 +7,6 @@
 #include "../bitmap/bitmap.h"
 #include "../quantize/quantize.h"
 #include "../rerank/inner_i8.h"
-#include "../rerank/rerank.h"
 #include "../rotate/rotate.h"
 #include "weigh.h"
 
@@ -37,7 +36,7 @@ typedef struct {
     int32_t *numbers; /* lists that are looked into, before that groups */
     float *bases;     /* their scores, later products of the query with their centroids */
     er_range *ranges;
-    int32_t *rows; /* rows proposed */
+    int32_t *rows; /* rows proposed, then rows decided among, with those that came later */
     float *products;
     float *decoded; /* one row */
 } workspace;
@@ -64,8 +63,9 @@ static size_t cut_up(const er_lists *lists, const er_probing *probing, char *scr
     work->rotated = taken(&place, 64 * words, sizeof *work->rotated);
     work->codes = taken(&place, lists->codes.dim, sizeof *work->codes);
     work->decoded = taken(&place, lists->codes.dim, sizeof *work->decoded);
-    work->rows = taken(&place, proposed, sizeof *work->rows);
-    work->products = taken(&place, proposed, sizeof *work->products);
+    const size_t scored = larger(proposed, 2 * probing->wanted);
+    work->rows = taken(&place, scored, sizeof *work->rows);
+    work->products = taken(&place, scored, sizeof *work->products);
     work->ranked = taken(&place, n_lists, sizeof *work->ranked);
     work->scores = taken(&place, n_lists, sizeof *work->scores);
     work->sizes = taken(&place, n_lists, sizeof *work->sizes);
@@ -287,54 +287,44 @@ static size_t best(const search *s, size_t m, size_t k, int32_t *rows, float *sc
     return er_topk_finish(&top, rows, scores);
 }
 
-/* Score m rows of a table of vectors. */
-static er_status measured(const search *s, const void *vectors, size_t n, bool half,
-                          const int32_t *rows, size_t m, float *scores) {
-    const size_t dim = s->lists->codes.dim;
-    size_t at;
-    return half
-               ? er_rerank_f16(s->kernels->measure, s->query, vectors, n, dim, rows, m, scores, &at)
-               : er_rerank_f32(s->kernels->measure, s->query, vectors, n, dim, rows, m, scores,
-                               &at);
-}
-
-/* Score the m rows proposed by the vectors that are kept of them. */
-static er_status measure(const search *s, size_t m) {
-    const er_rows_i8 *codes = &s->lists->codes;
-    er_status status = ER_OK;
-    if (s->lists->vectors)
-        status = measured(s, s->lists->vectors, codes->n, s->lists->half, s->work.rows, m,
-                          s->work.products);
-    for (size_t i = 0; !s->lists->vectors && i < m && status == ER_OK; i++) {
-        const size_t row = (size_t)s->work.rows[i];
-        for (size_t d = 0; d < codes->dim; d++)
-            s->work.decoded[d] = (float)codes->codes[row * codes->dim + d] * codes->scales[row];
-        status = measured(s, s->work.decoded, 1, false, &(int32_t){0}, 1, s->work.products + i);
-    }
-    if (s->lists->metric == ER_L2)
-        for (size_t i = 0; i < m; i++) s->work.products[i] = -s->work.products[i];
-    return status;
-}
-
-/* Decide among the m rows proposed. */
-static er_status decide(const search *s, size_t m, int32_t *rows, float *scores, size_t *found) {
+/* Of the m rows proposed keep those that are decided among; returns how many, and their scores by
+ * the vectors. */
+static er_status decide(const search *s, size_t *m) {
+    const er_lists *lists = s->lists;
     const size_t wanted = s->probing->wanted;
-    er_status status = ER_OK;
-    if (m > wanted) {
+    int32_t *rows = s->work.rows;
+    float *scores = s->work.products;
+    if (*m > wanted) {
         size_t at;
-        status = er_inner_i8(s->kernels->products, &s->coded, &s->lists->codes, s->work.rows, m,
-                             s->work.products, &at);
-        if (status == ER_OK) m = best(s, m, wanted, s->work.rows, s->work.products);
+        const er_status status =
+            er_inner_i8(s->kernels->products, &s->coded, &lists->codes, rows, *m, scores, &at);
+        if (status != ER_OK) return status;
+        *m = best(s, *m, wanted, rows, scores);
     }
-    if (status == ER_OK) status = measure(s, m);
-    if (status == ER_OK) *found = best(s, m, s->probing->k, rows, scores);
+    const er_segment segment = {lists->codes, lists->vectors, lists->half};
+    return er_segment_measure(s->kernels->measure, lists->metric, s->query, &segment, rows, *m,
+                              s->work.decoded, scores);
+}
+
+/* Add the rows that came later to the m that are decided among; how many were *proposed. */
+static er_status decide_later(const search *s, const er_later *later, size_t looked, size_t *m,
+                              size_t *proposed) {
+    er_topk top;
+    er_topk_start(&top, s->work.keys, s->probing->wanted);
+    er_status status = er_later_propose(later, s->kernels->products, &s->coded, s->eligible,
+                                        s->work.numbers, looked, &top, proposed);
+    if (status != ER_OK) return status;
+    if (top.size > top.k) er_topk_shrink(&top); /* their order does not matter */
+    status = er_later_measure(later, s->kernels->measure, s->lists->metric, s->query, top.keys,
+                              top.size, s->work.decoded, s->work.rows + *m, s->work.products + *m);
+    *m += top.size;
     return status;
 }
 
 er_status er_lists_search(const er_lists_kernels *kernels, const er_lists *lists,
-                          const er_probing *probing, const float *query, const uint8_t *eligible,
-                          void *scratch, int32_t *rows, float *scores, size_t *found,
-                          size_t *proposed, int32_t *numbers, size_t *looked) {
+                          const er_later *later, const er_probing *probing, const float *query,
+                          const uint8_t *eligible, void *scratch, int32_t *rows, float *scores,
+                          size_t *found, size_t *proposed, int32_t *numbers, size_t *looked) {
     if (probing->k < 1 || probing->k > probing->wanted) return ER_BAD_K;
     if (proposed_at_most(probing) > ER_TOPK_MAX) return ER_BAD_K;
     if (!(probing->further >= 1.0)) return ER_BAD_SCALE;
@@ -350,5 +340,11 @@ er_status er_lists_search(const er_lists_kernels *kernels, const er_lists *lists
     status = propose(&s, *looked, proposed);
     if (status != ER_OK) return status;
     if (numbers) memcpy(numbers, s.work.numbers, *looked * sizeof *numbers);
-    return decide(&s, *proposed, rows, scores, found);
+    size_t m = *proposed, more = 0;
+    status = decide(&s, &m);
+    if (status == ER_OK && later) status = decide_later(&s, later, *looked, &m, &more);
+    if (status != ER_OK) return status;
+    *proposed += more;
+    *found = best(&s, m, probing->k, rows, scores);
+    return ER_OK;
 }

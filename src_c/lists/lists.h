@@ -6,7 +6,8 @@
  *            a search has to look further, but not so far that as many are left as without it
  *   propose  the rows of these lists with the best sketches (sketch/scan_b1.h), or codes
  *   decide   the best of these by their codes (rerank/inner_i8.h), then the best of those by the
- *            vectors (rerank/rerank.h), equal scores by row
+ *            vectors (rerank/rerank.h), equal scores by row; beside them as many of the rows that
+ *            came later (later.h), which have no sketches
  *
  * Each step is one of the other parts of the core, by whichever ISA it has, and so this gives the
  * same bits for every ISA. No global state, reentrant; memory is the caller's.
@@ -18,10 +19,10 @@
 #include "../ranges.h"
 #include "../scan/scan.h"
 #include "../sketch/scan_b1.h"
+#include "later.h"
+#include "segment.h"
 
 #define ER_LISTS_PLANES 4 /* bits of a query's coordinate: more tell the rows no better apart */
-
-typedef enum er_metric { ER_INNER, ER_COSINE, ER_L2 } er_metric;
 
 /* The tables that are searched. Their `eligible` is not looked at, their first_row is 0. */
 typedef struct er_lists {
@@ -34,8 +35,7 @@ typedef struct er_lists {
     er_rows_i8 codes;         /* of the same rows */
     const int8_t *signs;      /* n_rounds * 64 * sketches.words: rotate/rotate.h */
     size_t n_rounds;
-    const void
-        *vectors; /* codes.n * dim float32, or float16 where `half`; NULL: what the codes say */
+    const void *vectors; /* of the same rows: segment.h */
     bool half;
     er_metric metric; /* l2 gives squared distances, negated */
 } er_lists;
@@ -66,18 +66,21 @@ size_t er_lists_workspace(const er_lists *lists, const er_probing *probing);
 
 /* Search.
  *   lists         er_lists_fit()
+ *   later         rows that come after those of the lists, er_later_fit() and of as many lists; or
+ *                 NULL for none
  *   query         codes.dim float32
- *   eligible      bitmap over the rows, or NULL for all
+ *   eligible      bitmap over the rows, later ones too, or NULL for all
  *   rows, scores  k each; *found <= k are written, best first
  *   *proposed     rows that were decided among: fewer than `wanted` only if no more are eligible
- *                 in the lists looked into
+ *                 in the lists looked into and among the rows that are in none
  *   *looked       how many lists these are; their numbers are written to numbers, which has room
  *                 for lists.n, or is NULL
  * ER_BAD_K for a shortlist, wanted or k outside [1, ER_TOPK_MAX] or k > wanted; ER_TOO_LONG for too
- * many dimensions; ER_NOT_FINITE for a query that is not finite, or a score. */
+ * many dimensions; ER_BAD_OFFSET of `later`; ER_NOT_FINITE for a query that is not finite, or a
+ * score. */
 er_status er_lists_search(const er_lists_kernels *kernels, const er_lists *lists,
-                          const er_probing *probing, const float *query, const uint8_t *eligible,
-                          void *scratch, int32_t *rows, float *scores, size_t *found,
-                          size_t *proposed, int32_t *numbers, size_t *looked);
+                          const er_later *later, const er_probing *probing, const float *query,
+                          const uint8_t *eligible, void *scratch, int32_t *rows, float *scores,
+                          size_t *found, size_t *proposed, int32_t *numbers, size_t *looked);
 
 #endif

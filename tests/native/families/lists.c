@@ -36,11 +36,15 @@ const check_family check_weigh_f32 = {"weigh_f32", "weigh_f32", draw_weights, ro
 
 typedef struct {
     er_lists lists;
+    er_later later;
+    bool has_later;
     er_probing probing;
     const float *query;
     const uint8_t *eligible;
     bool fits;
 } search;
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 /* Cut n rows into so many ranges, empty ones among them. */
 static er_range *take_pieces(check *c, size_t count, size_t n) {
@@ -61,6 +65,42 @@ static er_rows_i8 take_centroids(check *c, size_t n, size_t dim) {
     rows.first_row = 0;
     if (!rows.offsets) rows.offsets = take_floats(c, n);
     return rows;
+}
+
+/* Up to two segments after the first rows, and some of those placed into lists. Now and then a row
+ * of the order lies outside, or offsets fall. */
+static void draw_later(check *c, const er_lists *lists, er_later *later) {
+    draw *d = &c->draw;
+    const size_t dim = lists->codes.dim;
+    size_t n = lists->codes.n;
+    *later =
+        (er_later){.n_segments = draw_below(d, ER_LATER_SEGMENTS + 1), .n_lists = lists->lists.n};
+    for (size_t i = 0; i < later->n_segments; i++) {
+        er_rows_i8 codes = take_table(c, draw_below(d, 300), dim);
+        codes.first_row = (int32_t)n;
+        const float *vectors = lists->vectors ? take_floats(c, codes.n * dim) : NULL;
+        later->segments[i] = (er_segment){codes, vectors, false};
+        n += codes.n;
+    }
+    const size_t first = lists->codes.n, n_order = n - first;
+    later->n_order = n_order;
+    later->placed = first + draw_below(d, (uint32_t)n_order + 1);
+    int32_t *order = memory_take(d, n_order * sizeof *order, sizeof *order);
+    const size_t turn = n_order ? draw_below(d, (uint32_t)n_order) : 0;
+    for (size_t i = 0; i < n_order; i++) order[i] = (int32_t)(first + (i + turn) % n_order);
+    if (n_order && draw_one_in(d, 10)) order[turn] = draw_one_in(d, 2) ? -1 : (int32_t)n;
+    later->order = order;
+    int64_t *offsets = memory_take(d, (later->n_lists + 1) * sizeof *offsets, sizeof *offsets);
+    offsets[0] = 0;
+    for (size_t i = 0; i < later->n_lists; i++) {
+        const uint32_t left = (uint32_t)((int64_t)n_order - offsets[i]);
+        offsets[i + 1] = offsets[i] + draw_below(d, left / 4 + 2);
+        if (offsets[i + 1] > (int64_t)n_order) offsets[i + 1] = (int64_t)n_order;
+    }
+    if (draw_one_in(d, 20)) offsets[draw_below(d, (uint32_t)later->n_lists + 1)] = -1;
+    if (draw_one_in(d, 20))
+        offsets[draw_below(d, (uint32_t)later->n_lists + 1)] = (int64_t)n_order + 1;
+    later->offsets = offsets;
 }
 
 static void draw_search(check *c, void *inputs) {
@@ -96,7 +136,10 @@ static void draw_search(check *c, void *inputs) {
     float *query = take_floats(c, dim);
     draw_faults(d, query, dim);
     in->query = query;
-    in->eligible = take_eligible(c, n);
+    in->has_later = draw_one_in(d, 2);
+    if (in->has_later) draw_later(c, lists, &in->later);
+    const size_t n_all = in->has_later ? larger(n, er_later_stop(&in->later)) : n;
+    in->eligible = take_eligible(c, n_all);
     in->probing.k = draw_k(d, n);
     in->probing = (er_probing){.rows = draw_below(d, 1000),
                                .groups = draw_below(d, 9),
@@ -105,6 +148,8 @@ static void draw_search(check *c, void *inputs) {
                                .wanted = in->probing.k + draw_below(d, 40),
                                .k = in->probing.k};
     in->fits = er_lists_fit(lists);
+    if (in->has_later)
+        in->fits &= er_later_fit(&in->later, n, dim, lists->vectors != NULL, lists->half);
 }
 
 static void room_search(check *c, const void *inputs, answer *out) {
@@ -143,9 +188,10 @@ static void run_search(const er_kernel *kernel, const void *inputs, answer *out)
     out->status = ER_BAD_RANGE;
     if (!in->fits) return;
     size_t more[2] = {0, 0};
-    out->status = er_lists_search(&kernels, &in->lists, &in->probing, in->query, in->eligible,
-                                  out->scratch, out->outputs[0].at, out->outputs[1].at, &out->count,
-                                  &more[0], out->outputs[2].at, &more[1]);
+    out->status =
+        er_lists_search(&kernels, &in->lists, in->has_later ? &in->later : NULL, &in->probing,
+                        in->query, in->eligible, out->scratch, out->outputs[0].at,
+                        out->outputs[1].at, &out->count, &more[0], out->outputs[2].at, &more[1]);
     if (out->status == ER_OK)
         memcpy(out->outputs[3].at, more, sizeof more);
     else

@@ -43,7 +43,11 @@ OFFLINE = {"graph", "importers", "models", "training", "compression", "compiler"
 HOME_OF = {
     "onnxruntime": {"backends/onnxruntime.py"},
     "openvino": {"backends/openvino.py"},
-    "faiss": {"retrieval/faiss.py", "retrieval/peers.py"},  # to serve; to compare with
+    "faiss": {"retrieval/faiss.py"},
+    "hnswlib": {"retrieval/peers/hnswlib.py"},  # to compare with, as those below
+    "scann": {"retrieval/peers/scann.py"},
+    "usearch": {"retrieval/peers/usearch.py"},
+    "zvec": {"retrieval/peers/zvec.py"},
     "click": {"cli"},
 }
 OFFLINE_ONLY = ("onnx", "torch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 from edgerec.catalog.catalog import Catalog
 from edgerec.catalog.items import Items
 from edgerec.errors import InvalidInput, MissingDependency, ShapeError, ValueRangeError
-from edgerec.retrieval import peers as peers_module
 from edgerec.retrieval.curves import Truth, compare
 from edgerec.retrieval.efforts import efforts
 from edgerec.retrieval.lists import ListIndex
-from edgerec.retrieval.peers import PEERS, Peer, installed, peers_named
+from edgerec.retrieval.peers import known
+from edgerec.retrieval.peers import peer as peer_module
+from edgerec.retrieval.peers.known import PEERS, peers_named
+from edgerec.retrieval.peers.peer import Peer
 from edgerec.retrieval.retriever import Retriever
 from edgerec.retrieval.strategy import Target
 
@@ -121,7 +124,7 @@ def test_rows_that_are_gone_are_compared_with_nobody() -> None:
 
 
 def test_a_peer_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers_module, "SAMPLE_ROWS", 64)
+    monkeypatch.setattr(peer_module, "SAMPLE_ROWS", 64)
     items = catalog()
     retriever = Retriever.exact(items, "asked")
     peers = peers_named("faiss-hnsw")
@@ -149,26 +152,39 @@ def test_peers_are_found_by_library_or_by_form() -> None:
     assert [peer.name for peer in peers_named("faiss")] == ["faiss-hnsw", "faiss-ivf"]
     assert [peer.name for peer in peers_named("faiss-ivf, faiss")] == ["faiss-ivf", "faiss-hnsw"]
     assert peers_named("") == []
-    assert peers_named(None) == [peer for peer in PEERS if installed(peer)]
+    assert peers_named(None) == list(PEERS)
     with pytest.raises(InvalidInput, match="faiss, hnswlib"):
         peers_named("faiss,none")
 
 
 def test_a_peer_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    absent = Peer("absent", "edgerec_absent", PEERS[0].build, 1.0)
-    monkeypatch.setattr(peers_module, "PEERS", (*PEERS, absent))
+    absent = replace(PEERS[0], name="absent", package="edgerec_absent")
+    monkeypatch.setattr(known, "PEERS", (*PEERS, absent))
     with pytest.raises(MissingDependency, match="absent"):
         peers_named("absent")
-    assert absent not in peers_named(None)
+    items = catalog(50)
+    found = compare(items.snapshot(), Retriever.exact(items, "asked"), k=3, peers=[absent])
+    assert found.left_out == {"absent": "edgerec_absent is not installed"}
+
+
+def test_a_peer_that_cannot_be_asked_for_so_many_is_left_out() -> None:
+    zvec = next(peer for peer in PEERS if peer.name == "zvec")
+    assert zvec.efforts(100, 2048) == [100, 128, 200, 256, 400, 512, 1024]
+    assert not zvec.efforts(2049, 2048)
+    if not zvec.installed:
+        pytest.skip("zvec is not installed")
+    items = catalog(2100)
+    found = compare(items.snapshot(), Retriever.exact(items, "asked"), k=2049, peers=[zvec])
+    assert found.left_out == {"zvec": "it cannot be asked for 2049"}
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
 @pytest.mark.parametrize("l2", [False, True])
 def test_a_peer_finds_the_nearest(peer: Peer, l2: bool, tmp_path: Path) -> None:
-    if not installed(peer):
+    if not peer.installed:
         pytest.skip(f"{peer.package} is not installed")
     vectors, queries = drawn(2000, DIM), drawn(20, DIM, seed=4)
-    searches = peer.build(vectors, l2, 5)
+    searches = peer.searches(vectors, l2, 5)
     *_, search = searches.values()
     truth = Truth(vectors, queries, "l2" if l2 else "inner", 5)
     recalls = [truth.recall(place, search(query)) for place, query in enumerate(queries)]

@@ -17,10 +17,10 @@ from bench.retrieval.building import index_of
 from bench.retrieval.chosen import catalog_of, numbers_of
 from bench.retrieval.peer import Rows, Vectors
 from bench.retrieval.peers import PEERS
-from bench.retrieval.peers_faiss import one_thread
 from bench.retrieval.run import Outcome, Run
 from bench.retrieval.timing import turns
 from edgerec.catalog.bitmaps import Eligible, pack
+from edgerec.retrieval.peers.faiss import faiss_alone
 from edgerec.retrieval.retriever import Retriever
 from edgerec.retrieval.strategy import Target
 
@@ -120,7 +120,7 @@ def _under(mine: ours.Mine, setting: tuning.Setting, mask: Mask | None) -> Searc
 
 
 def _faiss_sq8(items: Vectors) -> Callable[[Filter], Search]:
-    faiss = one_thread()
+    faiss = faiss_alone()
     qtype, metric = faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     index = faiss.IndexScalarQuantizer(items.shape[1], qtype, metric)
     index.train(items[:100_000])

@@ -1,54 +1,15 @@
-"""What a peer is: how its index is built, kept and asked, and what turns its recall up."""
+"""What a peer is: how its index is built and kept; how it is asked stands with the product."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from edgerec.retrieval.peers.searcher import Ask, Knobs, Rows, Searcher, Vectors
 
 __all__ = ["Ask", "Knobs", "Peer", "Rows", "Searcher", "Vectors"]
-
-Vectors = NDArray[np.float32]
-Rows = NDArray[Any]
-
-
-class Ask(NamedTuple):
-    """A searcher at one setting: rows of one query (dim,), and of many (q, dim), best first."""
-
-    one: Callable[[Vectors], Rows]
-    many: Callable[[Vectors], Rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Knobs:
-    """What is tuned at query time.
-
-    Parameters
-    ----------
-    most : int
-        ``effort`` (lists, leaves, length of the beam) goes from 1 to this.
-    widths : tuple of int
-        How many times k are re-ranked; (1,) where nothing is.
-    """
-
-    most: int
-    widths: tuple[int, ...] = (1,)
-
-
-class Searcher(Protocol):
-    """An index in memory."""
-
-    @property
-    def knobs(self) -> Knobs:
-        """What can be turned."""
-
-    def at(self, effort: int, width: int, k: int) -> Ask:
-        """Turn the knobs; what comes back holds until they are turned again."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

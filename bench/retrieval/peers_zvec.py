@@ -1,60 +1,24 @@
-"""zvec: a graph over int8 codes in contiguous memory, its refiner over float32.
-
-It asks one query at a time; its batches are the same, one after the other.
-"""
+"""zvec: a graph over int8 codes in contiguous memory, its refiner over float32."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench.retrieval.cache import cache_folder
-from bench.retrieval.peer import Ask, Knobs, Peer, Rows, Searcher, Vectors
+from bench.retrieval.peer import Peer, Vectors
+from edgerec.retrieval.peers.zvec import ZvecSearcher, write_zvec
 
 __all__ = ["PEERS"]
 
-FIELD, BLOCK = "vector", 1000
-MOST_EFFORT = 2048
-REFINED = (1, 2, 4)
 
-
-def _one_thread() -> Any:
-    """Import zvec, bound to one thread the first time."""
-    import zvec
-
-    with suppress(RuntimeError):  # it refuses to be bound twice
-        zvec.init(log_level=zvec.LogLevel.ERROR, query_threads=1, optimize_threads=1)
-    return zvec
-
-
-def build(items: Vectors, *, links: int, construction: int) -> Callable[[Path], None]:
-    """Insert every vector, then build the graph."""
-    zvec = _one_thread()
-    kept = zvec.HnswIndexParam(
-        metric_type=zvec.MetricType.IP,
-        m=links,
-        ef_construction=construction,
-        quantize_type=zvec.QuantizeType.INT8,
-        use_contiguous_memory=True,
-        use_flat_contiguous_memory=True,
-    )
-    dtype = zvec.DataType.VECTOR_FP32
-    field = zvec.VectorSchema(FIELD, dtype, items.shape[1], index_param=kept)
-    schema = zvec.CollectionSchema(name="bench", fields=[], vectors=[field])
+def build(items: Vectors, **settings: Any) -> Callable[[Path], None]:
+    """Write the collection aside; keeping it is a move."""
     aside = Path(tempfile.mkdtemp(dir=cache_folder())) / "collection"
-    collection = zvec.create_and_open(str(aside), schema)
-    for documents in _documents(zvec, items):
-        collection.insert(documents)
-    collection.optimize(zvec.OptimizeOption(concurrency=1))
-    collection.flush()
-    collection.close()
+    write_zvec(items, aside, **settings)
 
     def save(folder: Path) -> None:
         shutil.move(aside, folder / "collection")
@@ -63,40 +27,9 @@ def build(items: Vectors, *, links: int, construction: int) -> Callable[[Path], 
     return save
 
 
-def _documents(zvec: Any, items: Vectors) -> Iterator[list[Any]]:
-    for start in range(0, len(items), BLOCK):
-        block = items[start : start + BLOCK]
-        yield [zvec.Doc(id=str(start + i), vectors={FIELD: x}) for i, x in enumerate(block)]
+def load(folder: Path, items: Vectors) -> ZvecSearcher:
+    """Open it."""
+    return ZvecSearcher(folder / "collection", len(items))
 
 
-class ZvecSearcher:
-    """The graph, read into memory; its internal numbers are looked up once."""
-
-    def __init__(self, folder: Path, items: Vectors) -> None:
-        self.zvec = _one_thread()
-        options = self.zvec.CollectionOption(read_only=True, enable_mmap=False)
-        self.collection = self.zvec.open(str(folder / "collection"), options)
-        known = self.collection.resolve_internal_ids(np.arange(len(items)))
-        self.rows = np.array(known, np.int64)
-        self.knobs = Knobs(MOST_EFFORT, REFINED)
-
-    def at(self, effort: int, width: int, k: int) -> Ask:
-        """Set the beam, at least k, and how many times k the refiner sees; 1 leaves it out."""
-        refined = {"is_using_refiner": True, "scale_factor": float(width)} if width > 1 else {}
-        ask = partial(
-            self.zvec.Query, FIELD, param=self.zvec.HnswQueryParam(max(effort, k), **refined)
-        )
-        search, rows = self.collection.query_internal_ids, self.rows
-
-        def one(x: Vectors) -> Rows:
-            found: Rows = rows[search(ask(vector=x), topk=k)]
-            return found
-
-        def many(x: Vectors) -> Rows:
-            return np.stack([one(query) for query in x])
-
-        return Ask(one, many)
-
-
-_: type[Searcher] = ZvecSearcher
-PEERS = (Peer("zvec-i8", "zvec", {"links": 32, "construction": 200}, build, ZvecSearcher),)
+PEERS = (Peer("zvec-i8", "zvec", {"links": 32, "construction": 200}, build, load),)

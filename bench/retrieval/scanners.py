@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.retrieval.peer import Rows
-from bench.retrieval.peers_faiss import one_thread
 from edgerec.kernels.scan import scan_int8, scan_int8_many
+from edgerec.retrieval.peers.faiss import faiss_alone
 
 __all__ = ["PEERS", "K", "Scan", "Table", "edgerec"]
 
@@ -73,7 +73,7 @@ def edgerec(table: Table) -> Search:
 
 def _faiss(kind: str) -> Callable[[Table], Search]:
     def prepare(table: Table) -> Search:
-        faiss = one_thread()
+        faiss = faiss_alone()
         dim = table.codes.shape[1]
         if kind == "flat":
             index = faiss.IndexFlatIP(dim)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from bench.figures import Figure
 from bench.retrieval.peer import Rows
-from bench.retrieval.peers_faiss import one_thread
 from bench.retrieval.run import Outcome, Run
 from bench.retrieval.timing import turns
 from edgerec.kernels.topk import top_k
+from edgerec.retrieval.peers.faiss import faiss_alone
 
 __all__ = ["selection"]
 
@@ -74,7 +74,7 @@ def _numpy(scores: Scores) -> Rows:
 
 
 def _faiss() -> Select:
-    faiss = one_thread()
+    faiss = faiss_alone()
     values, rows = np.empty((1, K), np.float32), np.empty((1, K), np.int64)
     heap = faiss.float_minheap_array_t()
     heap.nh, heap.k = 1, K

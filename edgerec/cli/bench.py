@@ -22,7 +22,7 @@ from edgerec.errors import BundleError, InvalidInput
 from edgerec.machine.cpu import cpu
 from edgerec.machine.threads import thread_budget
 from edgerec.retrieval.curves import Comparison, compare
-from edgerec.retrieval.peers import peers_named
+from edgerec.retrieval.peers.known import peers_named
 from edgerec.retrieval.retriever import Retriever
 
 __all__ = ["bench_command"]

@@ -23,7 +23,7 @@ from edgerec.machine.limits import memory_limit_bytes
 from edgerec.retrieval.efforts import efforts
 from edgerec.retrieval.exact import ExactIndex
 from edgerec.retrieval.index import Index, Queries, Query, check_k
-from edgerec.retrieval.peers import Peer, Search
+from edgerec.retrieval.peers.peer import Peer, Search
 from edgerec.retrieval.retriever import Retriever
 from edgerec.retrieval.trial import sample_queries
 
@@ -236,15 +236,18 @@ def _asking(field_: _Field, index: Index) -> Search:
 
 
 def _built(field_: _Field, peers: Sequence[Peer], limit_s: float, say: Progress) -> list[_Entrant]:
-    """Build the peers that can be built within the limits."""
+    """Build the peers that are installed and can be built within the limits."""
     entrants, l2 = [], field_.snapshot.metric == "l2"
     memory = memory_limit_bytes()
     for peer in peers:
+        if not peer.installed:
+            field_.left_out[peer.name] = f"{peer.package} is not installed"
+            continue
         say(f"{peer.name}: how long it takes to build")
         if memory is not None and COPIES * field_.vectors.nbytes > memory:
             field_.left_out[peer.name] = "it would not fit in memory beside the vectors"
             continue
-        expected = peer.expected_s(field_.vectors, l2, field_.k)
+        expected = peer.expected_s(field_.vectors, l2)
         if expected > limit_s:
             field_.left_out[peer.name] = (
                 f"building it would take about {expected:.0f} s, the limit is {limit_s:.0f} s"
@@ -252,7 +255,10 @@ def _built(field_: _Field, peers: Sequence[Peer], limit_s: float, say: Progress)
             continue
         say(f"{peer.name}: building")
         start = time.perf_counter()
-        searches = peer.build(field_.vectors, l2, field_.k)
+        searches = peer.searches(field_.vectors, l2, field_.k)
+        if not searches:
+            field_.left_out[peer.name] = f"it cannot be asked for {field_.k}"
+            continue
         entrants.append(_Entrant(peer.name, searches, round(time.perf_counter() - start, 2)))
     return entrants
 

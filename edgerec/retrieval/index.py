@@ -20,10 +20,8 @@ __all__ = [
     "Kind",
     "Queries",
     "Query",
-    "check_eligible",
     "check_k",
     "check_queries",
-    "check_query",
     "check_search",
     "check_search_many",
     "shortlist_size",
@@ -131,8 +129,8 @@ def check_search(
         As :meth:`Index.search` says.
     """
     k = check_k(k)
-    query = check_query(query, dim)
-    check_eligible(eligible, rows)
+    query = _check_query(query, dim)
+    _check_eligible(eligible, rows)
     return query, k
 
 
@@ -142,7 +140,7 @@ def check_search_many(
     """Return what :func:`check_search` does, of queries (n, dim)."""
     k = check_k(k)
     queries = check_queries(queries, dim)
-    check_eligible(eligible, rows)
+    _check_eligible(eligible, rows)
     return queries, k
 
 
@@ -181,7 +179,7 @@ def shortlist_size(k: int) -> int:
     return max(30, 3 * k)
 
 
-def check_query(query: object, dim: int) -> Query:
+def _check_query(query: object, dim: int) -> Query:
     """Return ``query``, contiguous, if it can be compared with vectors of length ``dim``."""
     if not isinstance(query, np.ndarray) or query.dtype != np.float32 or query.shape != (dim,):
         found = (
@@ -196,7 +194,7 @@ def check_query(query: object, dim: int) -> Query:
     return np.ascontiguousarray(query)
 
 
-def check_eligible(eligible: Eligible | None, rows: int) -> None:
+def _check_eligible(eligible: Eligible | None, rows: int) -> None:
     """Raise ShapeError unless ``eligible`` speaks of ``rows`` rows."""
     if eligible is None:
         return

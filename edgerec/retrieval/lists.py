@@ -18,10 +18,8 @@ from edgerec.retrieval.index import (
     Kind,
     Queries,
     Query,
-    check_eligible,
-    check_k,
-    check_queries,
-    check_query,
+    check_search,
+    check_search_many,
     shortlist_size,
 )
 from edgerec.retrieval.inverted import Lists, Placed
@@ -141,10 +139,8 @@ class ListIndex:
 
     def search(self, query: Query, k: int, *, eligible: Eligible | None = None) -> Hits:
         """Return the best rows; see :class:`edgerec.retrieval.index.Index`."""
-        k = check_k(k)
-        query = check_query(query, self.lists.rotation.dim)
         rows = self.rows
-        check_eligible(eligible, rows)
+        query, k = check_search(query, k, eligible, dim=self.lists.rotation.dim, rows=rows)
         wanted = shortlist_size(k)
         if eligible is not None and eligible.count <= wanted:
             return self._exact().search(query, k, eligible=eligible)
@@ -157,9 +153,8 @@ class ListIndex:
         self, queries: Queries, k: int, *, eligible: Eligible | None = None
     ) -> list[Hits]:
         """Return the best rows of each query."""
-        k = check_k(k)
-        queries = check_queries(queries, self.lists.rotation.dim)
-        check_eligible(eligible, self.rows)
+        dim = self.lists.rotation.dim
+        queries, k = check_search_many(queries, k, eligible, dim=dim, rows=self.rows)
         if eligible is not None and eligible.count <= shortlist_size(k):
             return self._exact().search_many(queries, k, eligible=eligible)
         some = partial(self._together, k=k, eligible=eligible)

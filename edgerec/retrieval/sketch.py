@@ -163,9 +163,8 @@ class SketchIndex:
         self, queries: Queries, k: int, *, eligible: Eligible | None = None
     ) -> list[Hits]:
         """Return the best rows of each query, reading the sketches once for all of them."""
-        queries, k = check_search_many(
-            queries, k, eligible, dim=self.sketches.rotation.dim, rows=self.rows
-        )
+        dim = self.sketches.rotation.dim
+        queries, k = check_search_many(queries, k, eligible, dim=dim, rows=self.rows)
         count = max(shortlist_size(k), self.shortlist)
         if eligible is not None and eligible.count <= count:
             return self._exact().search_many(queries, k, eligible=eligible)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
 from edgerec.machine.fork import PerProcess
 from edgerec.machine.threads import thread_budget
 
-__all__ = ["parts", "side_by_side"]
+__all__ = ["in_parts", "parts", "side_by_side"]
 
 Result = TypeVar("Result")
 
@@ -38,6 +39,15 @@ def side_by_side(work: Sequence[Callable[[], Result]]) -> list[Result]:
         for other in others:
             other.exception()  # waits
     return [first, *(other.result() for other in others)]
+
+
+def in_parts(work: Callable[[int, int], list[Result]], size: int, count: int) -> list[Result]:
+    """Return the lists that ``work(start, stop)`` gives, one after the other.
+
+    It is called for at most ``count`` ranges that make up ``size``, side by side.
+    """
+    found = side_by_side([partial(work, start, stop) for start, stop in parts(size, count)])
+    return [result for results in found for result in results]
 
 
 def parts(size: int, count: int, *, least: int = 1, align: int = 1) -> list[tuple[int, int]]:

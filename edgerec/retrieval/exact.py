@@ -13,7 +13,7 @@ from edgerec.catalog.bitmaps import Bitmap, Eligible, rows_of
 from edgerec.catalog.vectors import Metric, Segment
 from edgerec.kernels.quantize import quantize_rows
 from edgerec.kernels.scan import scan_int8, scan_int8_many
-from edgerec.machine.pool import parts, side_by_side
+from edgerec.machine.pool import in_parts, parts, side_by_side
 from edgerec.retrieval.index import (
     Hits,
     Kind,
@@ -131,11 +131,11 @@ def scanned_many(
     if eligible is not None and eligible.count <= count:
         return [_all_of(segments, eligible)] * len(queries)
     codes, scales = quantize_rows(queries)
-    work = [
-        partial(_scan_many, segments, codes[a:b], scales[a:b], count, eligible)
-        for a, b in parts(len(queries), threads)
-    ]
-    return [rows for found in side_by_side(work) for rows in found]
+    return in_parts(
+        lambda a, b: _scan_many(segments, codes[a:b], scales[a:b], count, eligible),
+        len(queries),
+        threads,
+    )
 
 
 def shares(rows: int, threads: int) -> list[NDArray[np.int64] | None]:

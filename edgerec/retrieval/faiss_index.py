@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from math import ceil
 from typing import ClassVar
 
@@ -12,7 +11,7 @@ import numpy as np
 from edgerec.catalog.bitmaps import Bitmap, Eligible, bits_at
 from edgerec.catalog.vectors import Metric
 from edgerec.kernels.bitmaps import count as count_bits
-from edgerec.machine.pool import parts, side_by_side
+from edgerec.machine.pool import in_parts
 from edgerec.retrieval.exact import ExactIndex, scanned
 from edgerec.retrieval.faiss_rows import FaissRows
 from edgerec.retrieval.index import (
@@ -111,14 +110,11 @@ class FaissIndex:
     ) -> list[Hits]:
         """Return the best rows of each query, one after the other on each thread."""
         queries, k = check_search_many(queries, k, eligible, dim=self.faiss.dim, rows=self.rows)
-        work = [
-            partial(self._some, queries[a:b], k, eligible)
-            for a, b in parts(len(queries), self.threads)
-        ]
-        return [hits for found in side_by_side(work) for hits in found]
-
-    def _some(self, queries: Queries, k: int, eligible: Eligible | None) -> list[Hits]:
-        return [self._found(query, k, eligible) for query in queries]
+        return in_parts(
+            lambda start, stop: [self._found(query, k, eligible) for query in queries[start:stop]],
+            len(queries),
+            self.threads,
+        )
 
     def _found(self, query: Query, k: int, eligible: Eligible | None) -> Hits:
         enough = shortlist_size(k)

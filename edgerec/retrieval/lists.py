@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, ClassVar
 
 from edgerec.catalog.bitmaps import Eligible
 from edgerec.errors import ValueRangeError
 from edgerec.kernels.later import LaterRows
 from edgerec.kernels.lists import ListSearch
-from edgerec.machine.pool import parts, side_by_side
+from edgerec.machine.pool import in_parts
 from edgerec.retrieval.exact import ExactIndex
 from edgerec.retrieval.index import (
     MAX_FOUND,
@@ -157,9 +156,11 @@ class ListIndex:
         queries, k = check_search_many(queries, k, eligible, dim=dim, rows=self.rows)
         if eligible is not None and eligible.count <= shortlist_size(k):
             return self._exact().search_many(queries, k, eligible=eligible)
-        some = partial(self._together, k=k, eligible=eligible)
-        work = [partial(some, queries[a:b]) for a, b in parts(len(queries), self.threads)]
-        return [hits for found in side_by_side(work) for hits in found]
+        return in_parts(
+            lambda start, stop: self._together(queries[start:stop], k, eligible),
+            len(queries),
+            self.threads,
+        )
 
     def _together(self, queries: Queries, k: int, eligible: Eligible | None) -> list[Hits]:
         """Answer queries in one call; those that the lists hold too little for, alone."""

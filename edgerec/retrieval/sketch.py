@@ -22,7 +22,7 @@ from edgerec.catalog.bitmaps import Bitmap, Eligible
 from edgerec.catalog.vectors import Metric, Segment
 from edgerec.errors import BundleCorruptError
 from edgerec.kernels.sketch import scan_sketches, scan_sketches_many, sketch_query, sketch_rows
-from edgerec.machine.pool import parts, side_by_side
+from edgerec.machine.pool import in_parts, side_by_side
 from edgerec.retrieval.exact import ExactIndex, scanned, scanned_many, shares
 from edgerec.retrieval.index import (
     Hits,
@@ -168,11 +168,11 @@ class SketchIndex:
         count = max(shortlist_size(k), self.shortlist)
         if eligible is not None and eligible.count <= count:
             return self._exact().search_many(queries, k, eligible=eligible)
-        work = [
-            partial(self._some, queries[a:b], k, count, eligible)
-            for a, b in parts(len(queries), self.threads)
-        ]
-        return [hits for found in side_by_side(work) for hits in found]
+        return in_parts(
+            lambda start, stop: self._some(queries[start:stop], k, count, eligible),
+            len(queries),
+            self.threads,
+        )
 
     def _some(self, queries: Queries, k: int, count: int, eligible: Eligible | None) -> list[Hits]:
         sketches = self.sketches

@@ -18,6 +18,8 @@
 #include "sketch/scan_b1.h"
 #include "sketch/sketch.h"
 #include "status.h"
+#include "topk/best.h"
+#include "topk/reach.h"
 #include "topk/topk.h"
 
 #endif

@@ -34,6 +34,7 @@ def test_the_families() -> None:
         "l2_f32",
         "quantize_columns_f32",
         "quantize_f32",
+        "reach_f32",
         "rotate_f32",
         "scan_b1",
         "scan_i8",

@@ -28,6 +28,7 @@ cdef extern from "lists/lists.h" nogil:
         const er_kernel *scan
         const er_kernel *score
         const er_kernel *sketches
+        const er_kernel *reach
         const er_kernel *products
         const er_kernel *weigh
         const er_kernel *count

@@ -95,6 +95,7 @@ cdef class ListSearch:
         self.kernels.scan = find_up_to(b"scan_i8", ceiling)
         self.kernels.score = find_up_to(b"score_i8", ceiling)
         self.kernels.sketches = find_up_to(b"scan_b1", ceiling)
+        self.kernels.reach = find_up_to(b"reach_f32", ceiling)
         self.kernels.products = find_up_to(b"inner_i8", ceiling)
         self.kernels.weigh = find_up_to(b"weigh_f32", ceiling)
         self.kernels.count = find_up_to(b"count_b1", ceiling)

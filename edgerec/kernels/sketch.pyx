@@ -10,8 +10,8 @@ from edgerec.kernels.arrays cimport (
     bitmap, cube, empty_vector, er_range, first, first_number, matrix, ranges_in, scratch,
     top_count, vector)
 from edgerec.kernels.dispatch cimport (
-    ER_BAD_RANGE, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel, er_status, er_status_text, find)
-from edgerec.kernels.topk cimport er_key, er_topk_workspace
+    ER_BAD_RANGE, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_kernel, er_status, er_status_text, find,
+    find_up_to)
 
 from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
 
@@ -153,17 +153,17 @@ def scan_sketches(planes, float step, bits, factors, k, *, offsets=None, bases=N
     check_words(planes, cnp.PyArray_DIM(<cnp.ndarray>planes, 1), table.words)
     cdef const er_range *pieces = ranges_in(ranges, &whole, table.n, &n_ranges)
     cdef const float *added = optional_vector(bases, "bases", n_ranges)
-    cdef const er_kernel *kernel = find(b"scan_b1", isa)
+    cdef er_scan_b1_kernels kernels = kernels_for(isa)
     cdef cnp.ndarray best_rows = empty_vector(min(count, table.n), cnp.NPY_INT32)
     cdef cnp.ndarray best_scores = empty_vector(min(count, table.n), cnp.NPY_FLOAT32)
     cdef int32_t *rows_out = <int32_t *>cnp.PyArray_DATA(best_rows)
     cdef float *scores_out = <float *>cnp.PyArray_DATA(best_scores)
-    cdef er_key *keys = <er_key *>scratch(er_topk_workspace(count) * sizeof(er_key))
+    cdef void *memory = scratch(er_best_workspace(max(1, min(count, table.n))))
     cdef er_status status
     with nogil:
-        status = er_scan_b1(kernel, &query, &table, pieces, added, n_ranges, count, keys, rows_out,
-                            scores_out, &found)
-        free(keys)
+        status = er_scan_b1(&kernels, &query, &table, pieces, added, n_ranges, count, memory,
+                            rows_out, scores_out, &found)
+        free(memory)
     if status != ER_OK:
         raise refusal(status, planes)
     return first(best_rows, found), first(best_scores, found)
@@ -201,7 +201,7 @@ def scan_sketches_many(planes, steps, bits, factors, k, *, offsets=None, eligibl
     queries.steps = <const float *>vector(steps, cnp.NPY_FLOAT32, "steps", queries.n)
     check_words(planes, cnp.PyArray_DIM(<cnp.ndarray>planes, 2), table.words)
     cdef const er_range *pieces = ranges_in(ranges, &whole, table.n, &n_ranges)
-    cdef const er_kernel *kernel = find(b"scan_b1", isa)
+    cdef er_scan_b1_kernels kernels = kernels_for(isa)
     best_rows = np.empty((queries.n, min(count, table.n)), np.int32)
     best_scores = np.empty((queries.n, min(count, table.n)), np.float32)
     cdef cnp.ndarray found = empty_vector(queries.n, cnp.NPY_INT32)
@@ -211,12 +211,20 @@ def scan_sketches_many(planes, steps, bits, factors, k, *, offsets=None, eligibl
     cdef void *tops = scratch(er_scan_many_b1_workspace(queries.n, table.n, count))
     cdef er_status status
     with nogil:
-        status = er_scan_many_b1(kernel, &queries, &table, pieces, n_ranges, count, tops, rows_out,
+        status = er_scan_many_b1(&kernels, &queries, &table, pieces, n_ranges, count, tops, rows_out,
                                  scores_out, found_out)
         free(tops)
     if status != ER_OK:
         raise refusal(status, planes)
     return best_rows, best_scores, found
+
+
+cdef er_scan_b1_kernels kernels_for(str isa) except *:
+    """The implementation `isa` of a scan, and what goes with it."""
+    cdef er_scan_b1_kernels kernels
+    kernels.scan = find(b"scan_b1", isa)
+    kernels.reach = find_up_to(b"reach_f32", isa)
+    return kernels
 
 
 cdef size_t word_count(Py_ssize_t bits) except 0:

@@ -32,7 +32,8 @@ typedef struct {
     int8_t *codes;
     int32_t *ranked, *sizes; /* lists that were scored, and how many rows they hold */
     float *scores;
-    int32_t *taken;   /* which of these reach a score */
+    int32_t *kept; /* those of these that reach a score */
+    float *kept_scores;
     int32_t *numbers; /* lists that are looked into, before that groups */
     float *bases;     /* their scores, later products of the query with their centroids */
     er_range *ranges;
@@ -58,7 +59,9 @@ static size_t cut_up(const er_lists *lists, const er_probing *probing, char *scr
     const size_t n_groups = lists->groups.n, n_lists = lists->lists.n;
     const size_t proposed = proposed_at_most(probing), words = lists->sketches.words;
     char *place = scratch;
-    work->keys = taken(&place, er_topk_workspace(larger(n_groups, proposed)), sizeof *work->keys);
+    const size_t selection = larger(er_topk_workspace(larger(n_groups, proposed)) * sizeof(er_key),
+                                    er_best_workspace(proposed));
+    work->keys = taken(&place, selection, 1);
     work->planes = taken(&place, ER_LISTS_PLANES * words, sizeof *work->planes);
     work->rotated = taken(&place, 64 * words, sizeof *work->rotated);
     work->codes = taken(&place, lists->codes.dim, sizeof *work->codes);
@@ -69,7 +72,8 @@ static size_t cut_up(const er_lists *lists, const er_probing *probing, char *scr
     work->ranked = taken(&place, n_lists, sizeof *work->ranked);
     work->scores = taken(&place, n_lists, sizeof *work->scores);
     work->sizes = taken(&place, n_lists, sizeof *work->sizes);
-    work->taken = taken(&place, n_lists + 1, sizeof *work->taken);
+    work->kept = taken(&place, n_lists + ER_REACH_ROOM, sizeof *work->kept);
+    work->kept_scores = taken(&place, n_lists + ER_REACH_ROOM, sizeof *work->kept_scores);
     work->numbers = taken(&place, larger(n_groups, n_lists), sizeof *work->numbers);
     work->bases = taken(&place, larger(n_groups, n_lists), sizeof *work->bases);
     work->ranges = taken(&place, n_lists, sizeof *work->ranges);
@@ -188,25 +192,20 @@ static inline size_t level_of(float score, float least, float scale) {
  * what they are searched for rises early; returns how many. */
 static size_t take_from(const search *s, size_t n, float score) {
     const workspace *work = &s->work;
+    size_t m;
+    ((er_reach_f32_fn *)s->kernels->reach->fn)(work->scores, work->ranked, n, score,
+                                               work->kept_scores, work->kept, &m);
     float most = -INFINITY;
-    size_t m = 0;
-    for (size_t i = 0; i < n; i++) { /* without a branch, so the last one may be written in vain */
-        const float own = work->scores[i];
-        work->taken[m] = (int32_t)i;
-        m += own >= score;
-        most = own > most ? own : most;
-    }
+    for (size_t i = 0; i < m; i++) most = work->kept_scores[i] > most ? work->kept_scores[i] : most;
     const float scale = (float)LEVELS / (most - score);
     size_t starts[LEVELS + 1] = {0};
-    for (size_t i = 0; i < m; i++)
-        starts[level_of(work->scores[work->taken[i]], score, scale) + 1]++;
+    for (size_t i = 0; i < m; i++) starts[level_of(work->kept_scores[i], score, scale) + 1]++;
     for (size_t level = 0; level < LEVELS; level++) starts[level + 1] += starts[level];
     for (size_t i = 0; i < m; i++) {
-        const size_t from = (size_t)work->taken[i];
-        const size_t to = starts[level_of(work->scores[from], score, scale)]++;
-        work->numbers[to] = work->ranked[from];
-        work->bases[to] = work->scores[from];
-        work->ranges[to] = s->lists->ranges[work->ranked[from]];
+        const size_t to = starts[level_of(work->kept_scores[i], score, scale)]++;
+        work->numbers[to] = work->kept[i];
+        work->bases[to] = work->kept_scores[i];
+        work->ranges[to] = s->lists->ranges[work->kept[i]];
     }
     return m;
 }
@@ -266,15 +265,13 @@ static er_status propose(const search *s, size_t looked, size_t *proposed) {
     if (status != ER_OK) return status;
     er_rows_b1 sketches = lists->sketches;
     sketches.eligible = s->eligible;
-    er_topk top;
-    er_topk_start(&top, s->work.keys, proposed_at_most(s->probing));
+    er_best best;
+    er_best_start(&best, s->kernels->reach, s->work.keys, proposed_at_most(s->probing));
     ((er_scan_b1_fn *)s->kernels->sketches->fn)(&query, &sketches, s->work.ranges, s->work.bases,
-                                                looked, &top);
-    if (top.nan) return ER_NOT_FINITE;
-    if (top.size > top.k) er_topk_shrink(&top); /* their order does not matter */
-    for (size_t i = 0; i < top.size; i++) s->work.rows[i] = er_key_row(top.keys[i]);
-    *proposed = top.size;
-    return ER_OK;
+                                                looked, &best);
+    *proposed = er_best_finish(&best);
+    memcpy(s->work.rows, best.rows, *proposed * sizeof *best.rows); /* in no order */
+    return best.nan ? ER_NOT_FINITE : ER_OK;
 }
 
 /* Keep the best k of m rows, whose scores are finite; best first. */

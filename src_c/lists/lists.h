@@ -44,10 +44,10 @@ typedef struct er_lists {
  * list, a sketch for every row, one dim, and no more than ER_TOPK_MAX groups. */
 bool er_lists_fit(const er_lists *lists);
 
-/* What the steps run on: kernels of quantize_f32, rotate_f32, scan_i8, score_i8, scan_b1, inner_i8,
- * weigh_f32, count_b1, and the family of the metric and of the vectors' dtype. */
+/* What the steps run on: kernels of quantize_f32, rotate_f32, scan_i8, score_i8, scan_b1, reach_f32,
+ * inner_i8, weigh_f32, count_b1, and the family of the metric and of the vectors' dtype. */
 typedef struct er_lists_kernels {
-    const er_kernel *quantize, *rotate, *scan, *score, *sketches, *products, *weigh, *count,
+    const er_kernel *quantize, *rotate, *scan, *score, *sketches, *reach, *products, *weigh, *count,
         *measure;
 } er_lists_kernels;
 

@@ -18,24 +18,24 @@ static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 static bool good_step(float step) { return isfinite(step) && step >= 0.0f; }
 
-er_status er_scan_b1(const er_kernel *kernel, const er_query_b1 *query, const er_rows_b1 *table,
-                     const er_range *ranges, const float *bases, size_t n_ranges, size_t k,
-                     er_key *keys, int32_t *rows, float *scores, size_t *found) {
+er_status er_scan_b1(const er_scan_b1_kernels *kernels, const er_query_b1 *query,
+                     const er_rows_b1 *table, const er_range *ranges, const float *bases,
+                     size_t n_ranges, size_t k, void *scratch, int32_t *rows, float *scores,
+                     size_t *found) {
     er_status status = check_table(table, query->n_planes, ranges, n_ranges, k);
     if (status != ER_OK) return status;
     if (!good_step(query->step)) return ER_BAD_SCALE;
     *found = 0;
     if (table->n == 0) return ER_OK;
-    er_topk top;
-    er_topk_start(&top, keys, smaller(k, table->n));
-    ((er_scan_b1_fn *)kernel->fn)(query, table, ranges, bases, n_ranges, &top);
-    if (top.nan) return ER_NOT_FINITE;
-    *found = er_topk_finish(&top, rows, scores);
-    return ER_OK;
+    er_best best;
+    er_best_start(&best, kernels->reach, scratch, smaller(k, table->n));
+    ((er_scan_b1_fn *)kernels->scan->fn)(query, table, ranges, bases, n_ranges, &best);
+    *found = er_best_finish_sorted(&best, rows, scores);
+    return best.nan ? ER_NOT_FINITE : ER_OK;
 }
 
 size_t er_scan_many_b1_workspace(size_t n_queries, size_t n, size_t k) {
-    size_t each = sizeof(er_topk) + er_topk_workspace(smaller(k, n)) * sizeof(er_key);
+    size_t each = sizeof(er_best) + er_best_workspace(smaller(k, n));
     return n_queries > SIZE_MAX / each ? SIZE_MAX : n_queries * each;
 }
 
@@ -44,7 +44,7 @@ typedef struct {
     er_scan_b1_fn *kernel;
     const er_queries_b1 *queries;
     const er_rows_b1 *table;
-    er_topk *tops;
+    er_best *bests;
 } search;
 
 /* Show some rows to all queries. */
@@ -56,20 +56,21 @@ static void show(const search *search, er_range rows) {
             .n_planes = queries->n_planes,
             .step = queries->steps[q],
         };
-        search->kernel(&query, search->table, &rows, NULL, 1, &search->tops[q]);
+        search->kernel(&query, search->table, &rows, NULL, 1, &search->bests[q]);
     }
 }
 
-static void start_tops(er_topk *tops, size_t n, size_t k) {
-    er_key *keys = (er_key *)(tops + n);
-    for (size_t q = 0; q < n; q++) er_topk_start(&tops[q], keys + q * er_topk_workspace(k), k);
+static void start(const er_kernel *reach, er_best *bests, size_t n, size_t k) {
+    char *memory = (char *)(bests + n);
+    for (size_t q = 0; q < n; q++, memory += er_best_workspace(k))
+        er_best_start(&bests[q], reach, memory, k);
 }
 
-static er_status finish_tops(er_topk *tops, size_t n, size_t width, int32_t *rows, float *scores,
-                             int32_t *found) {
+static er_status finish(er_best *bests, size_t n, size_t width, int32_t *rows, float *scores,
+                        int32_t *found) {
     for (size_t q = 0; q < n; q++, rows += width, scores += width) {
-        if (tops[q].nan) return ER_NOT_FINITE;
-        size_t m = er_topk_finish(&tops[q], rows, scores);
+        size_t m = er_best_finish_sorted(&bests[q], rows, scores);
+        if (bests[q].nan) return ER_NOT_FINITE;
         found[q] = (int32_t)m;
         for (; m < width; m++) {
             rows[m] = -1;
@@ -79,7 +80,7 @@ static er_status finish_tops(er_topk *tops, size_t n, size_t width, int32_t *row
     return ER_OK;
 }
 
-er_status er_scan_many_b1(const er_kernel *kernel, const er_queries_b1 *queries,
+er_status er_scan_many_b1(const er_scan_b1_kernels *kernels, const er_queries_b1 *queries,
                           const er_rows_b1 *table, const er_range *ranges, size_t n_ranges,
                           size_t k, void *scratch, int32_t *rows, float *scores, int32_t *found) {
     er_status status = check_table(table, queries->n_planes, ranges, n_ranges, k);
@@ -87,19 +88,19 @@ er_status er_scan_many_b1(const er_kernel *kernel, const er_queries_b1 *queries,
     if (queries->n > INT32_MAX) return ER_TOO_LONG;
     for (size_t q = 0; q < queries->n; q++)
         if (!good_step(queries->steps[q])) return ER_BAD_SCALE;
-    const search search = {.kernel = (er_scan_b1_fn *)kernel->fn,
+    const search search = {.kernel = (er_scan_b1_fn *)kernels->scan->fn,
                            .queries = queries,
                            .table = table,
-                           .tops = scratch};
+                           .bests = scratch};
     for (size_t q = 0; q < queries->n; q++) found[q] = 0;
     if (table->n == 0) return ER_OK;
     size_t width = smaller(k, table->n);
-    start_tops(scratch, queries->n, width);
+    start(kernels->reach, scratch, queries->n, width);
     int64_t block = CACHED / (int64_t)(table->words * sizeof *table->bits);
     for (size_t r = 0; r < n_ranges; r++)
         for (int64_t row = ranges[r].start; row < ranges[r].stop; row += block) {
             int64_t stop = ranges[r].stop - row < block ? ranges[r].stop : row + block;
             show(&search, (er_range){row, stop});
         }
-    return finish_tops(scratch, queries->n, width, rows, scores, found);
+    return finish(scratch, queries->n, width, rows, scores, found);
 }

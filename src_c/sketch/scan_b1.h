@@ -23,7 +23,7 @@
 #include "../kernels.h"
 #include "../ranges.h"
 #include "../status.h"
-#include "../topk/topk.h"
+#include "../topk/best.h"
 #include "sketch.h"
 
 typedef struct er_query_b1 {
@@ -45,19 +45,25 @@ typedef struct er_rows_b1 {
  *   bases  one a range, or NULL for none */
 typedef void er_scan_b1_fn(const er_query_b1 *query, const er_rows_b1 *table,
                            const er_range *ranges, const float *bases, size_t n_ranges,
-                           er_topk *top);
+                           er_best *best);
+
+/* What a search runs on: kernels of scan_b1 and reach_f32. */
+typedef struct er_scan_b1_kernels {
+    const er_kernel *scan, *reach;
+} er_scan_b1_kernels;
 
 /* Entry point.
  *   ranges        inside the table, in any order; a row that lies in two may come twice
  *   bases         one a range, or NULL for none
- *   keys          er_topk_workspace(k) keys of scratch
+ *   scratch       er_best_workspace(min(k, n)) bytes, aligned as malloc does
  *   rows, scores  room for min(k, n); *found <= that are written, min(k, eligible rows) if the
  *                 ranges are disjoint
  * ER_BAD_K; ER_TOO_LONG for too many words or planes, or row numbers beyond int32; ER_BAD_RANGE;
  * ER_BAD_SCALE for the query's step; ER_NOT_FINITE if the score of an eligible row is NaN. */
-er_status er_scan_b1(const er_kernel *kernel, const er_query_b1 *query, const er_rows_b1 *table,
-                     const er_range *ranges, const float *bases, size_t n_ranges, size_t k,
-                     er_key *keys, int32_t *rows, float *scores, size_t *found);
+er_status er_scan_b1(const er_scan_b1_kernels *kernels, const er_query_b1 *query,
+                     const er_rows_b1 *table, const er_range *ranges, const float *bases,
+                     size_t n_ranges, size_t k, void *scratch, int32_t *rows, float *scores,
+                     size_t *found);
 
 /* Many queries, each with planes and a step of its own. */
 typedef struct er_queries_b1 {
@@ -75,7 +81,7 @@ size_t er_scan_many_b1_workspace(size_t n_queries, size_t n, size_t k);
  *   rows, scores  min(k, n) for each query: beyond the found[q] results of query q stand row -1 and
  *                 score -infinity
  * The errors of er_scan_b1. */
-er_status er_scan_many_b1(const er_kernel *kernel, const er_queries_b1 *queries,
+er_status er_scan_many_b1(const er_scan_b1_kernels *kernels, const er_queries_b1 *queries,
                           const er_rows_b1 *table, const er_range *ranges, size_t n_ranges,
                           size_t k, void *scratch, int32_t *rows, float *scores, int32_t *found);
 

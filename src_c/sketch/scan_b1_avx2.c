@@ -153,8 +153,12 @@ INLINE __m256i distances_alone(const b1_query *query, const uint64_t *rows, size
 
 #include "walk_b1.h"
 
-INLINE unsigned score_group(const b1_query *query, const b1_rows *rows, size_t i, float threshold,
-                            float score[GROUP], size_t words, size_t n_planes) {
+INLINE void close_up(float *scores, int32_t *numbers, unsigned bits) {
+    close_up_one_by_one(scores, numbers, bits);
+}
+
+INLINE void score_group(const b1_query *query, const b1_rows *rows, size_t i, float score[GROUP],
+                        size_t words, size_t n_planes) {
     const uint64_t *bits = rows->bits + i * words;
     __m256i distance_i32x8 = words <= 2 ? distances_shared(query, bits, words, n_planes)
                                         : distances_alone(query, bits, words, n_planes);
@@ -167,14 +171,12 @@ INLINE unsigned score_group(const b1_query *query, const b1_rows *rows, size_t i
     score_f32x8 = _mm256_add_ps(score_f32x8, rows->bases ? _mm256_loadu_ps(rows->bases + i)
                                                          : _mm256_set1_ps(rows->base));
     _mm256_storeu_ps(score, score_f32x8);
-    __m256 enters_f32x8 = _mm256_cmp_ps(score_f32x8, _mm256_set1_ps(threshold), _CMP_NLT_UQ);
-    return (unsigned)_mm256_movemask_ps(enters_f32x8);
 }
 
 AVX2 void er_scan_b1_avx2(const er_query_b1 *query, const er_rows_b1 *table, const er_range *ranges,
-                          const float *bases, size_t n_ranges, er_topk *top) {
+                          const float *bases, size_t n_ranges, er_best *best) {
     assert(table->words <= ER_SKETCH_MAX_WORDS && query->n_planes <= ER_SKETCH_MAX_PLANES);
-    walk_table(query, table, ranges, bases, n_ranges, top);
+    walk_table(query, table, ranges, bases, n_ranges, best);
 }
 
 #endif

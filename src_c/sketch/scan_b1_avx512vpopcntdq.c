@@ -125,8 +125,14 @@ INLINE __m512i distances_alone(const b1_query *query, const uint64_t *rows, size
 
 #include "walk_b1.h"
 
-INLINE unsigned score_group(const b1_query *query, const b1_rows *rows, size_t i, float threshold,
-                            float score[GROUP], size_t words, size_t n_planes) {
+INLINE void close_up(float *scores, int32_t *numbers, unsigned bits) {
+    const __mmask16 kept = (__mmask16)bits;
+    _mm512_storeu_ps(scores, _mm512_maskz_compress_ps(kept, _mm512_loadu_ps(scores)));
+    _mm512_storeu_si512(numbers, _mm512_maskz_compress_epi32(kept, _mm512_loadu_si512(numbers)));
+}
+
+INLINE void score_group(const b1_query *query, const b1_rows *rows, size_t i, float score[GROUP],
+                        size_t words, size_t n_planes) {
     const uint64_t *bits = rows->bits + i * words;
     __m512i distance_i32x16 = rows_share_vectors(words)
                                   ? distances_shared(query, bits, words, n_planes)
@@ -141,14 +147,13 @@ INLINE unsigned score_group(const b1_query *query, const b1_rows *rows, size_t i
     score_f32x16 = _mm512_add_ps(score_f32x16, rows->bases ? _mm512_loadu_ps(rows->bases + i)
                                                            : _mm512_set1_ps(rows->base));
     _mm512_storeu_ps(score, score_f32x16);
-    return _mm512_cmp_ps_mask(score_f32x16, _mm512_set1_ps(threshold), _CMP_NLT_UQ);
 }
 
 VPOPCNT void er_scan_b1_avx512vpopcntdq(const er_query_b1 *query, const er_rows_b1 *table,
                                         const er_range *ranges, const float *bases, size_t n_ranges,
-                                        er_topk *top) {
+                                        er_best *best) {
     assert(table->words <= ER_SKETCH_MAX_WORDS && query->n_planes <= ER_SKETCH_MAX_PLANES);
-    walk_table(query, table, ranges, bases, n_ranges, top);
+    walk_table(query, table, ranges, bases, n_ranges, best);
 }
 
 #endif

@@ -63,15 +63,12 @@ INLINE uint32x4_t distance_parts(const b1_query *query, const uint64_t *row, siz
 
 #include "walk_b1.h"
 
-/* Bit r: the threshold does not exceed score r, or that is NaN. */
-INLINE unsigned entering(float32x4_t score_f32x4, float threshold) {
-    static const uint32_t place[GROUP] = {1, 2, 4, 8};
-    uint32x4_t below_u32x4 = vcltq_f32(score_f32x4, vdupq_n_f32(threshold));
-    return vaddvq_u32(vbicq_u32(vld1q_u32(place), below_u32x4));
+INLINE void close_up(float *scores, int32_t *numbers, unsigned bits) {
+    close_up_one_by_one(scores, numbers, bits);
 }
 
-INLINE unsigned score_group(const b1_query *query, const b1_rows *rows, size_t i, float threshold,
-                            float score[GROUP], size_t words, size_t n_planes) {
+INLINE void score_group(const b1_query *query, const b1_rows *rows, size_t i, float score[GROUP],
+                        size_t words, size_t n_planes) {
     uint32x4_t part[GROUP];
     UNROLLED for (size_t r = 0; r < GROUP; r++) part[r] =
         distance_parts(query, rows->bits + (i + r) * words, words, n_planes);
@@ -84,13 +81,12 @@ INLINE unsigned score_group(const b1_query *query, const b1_rows *rows, size_t i
     score_f32x4 =
         vaddq_f32(score_f32x4, rows->bases ? vld1q_f32(rows->bases + i) : vdupq_n_f32(rows->base));
     vst1q_f32(score, score_f32x4);
-    return entering(score_f32x4, threshold);
 }
 
 void er_scan_b1_neon(const er_query_b1 *query, const er_rows_b1 *table, const er_range *ranges,
-                     const float *bases, size_t n_ranges, er_topk *top) {
+                     const float *bases, size_t n_ranges, er_best *best) {
     assert(table->words <= ER_SKETCH_MAX_WORDS && query->n_planes <= ER_SKETCH_MAX_PLANES);
-    walk_table(query, table, ranges, bases, n_ranges, top);
+    walk_table(query, table, ranges, bases, n_ranges, best);
 }
 
 #endif

@@ -12,7 +12,9 @@ static int32_t dot(const er_query_b1 *query, const uint64_t *row, size_t words) 
 }
 
 void er_scan_b1_scalar(const er_query_b1 *query, const er_rows_b1 *table, const er_range *ranges,
-                       const float *bases, size_t n_ranges, er_topk *top) {
+                       const float *bases, size_t n_ranges, er_best *best) {
+    er_scored scored;
+    scored.n = 0;
     for (size_t r = 0; r < n_ranges; r++)
         for (size_t i = (size_t)ranges[r].start; i < (size_t)ranges[r].stop; i++) {
             if (!er_is_eligible(table->eligible, i)) continue;
@@ -20,6 +22,9 @@ void er_scan_b1_scalar(const er_query_b1 *query, const er_rows_b1 *table, const 
             score = score * table->factors[i] * query->step;
             if (table->offsets) score += table->offsets[i];
             if (bases) score += bases[r];
-            if (!(score < top->threshold)) er_topk_offer(top, score, table->first_row + (int32_t)i);
+            scored.scores[scored.n] = score;
+            scored.rows[scored.n++] = table->first_row + (int32_t)i;
+            if (scored.n == ER_BEST_BLOCK) er_scored_offer(&scored, best);
         }
+    er_scored_offer(&scored, best);
 }

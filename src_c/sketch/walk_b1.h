@@ -3,20 +3,23 @@
  * and score_group(), and includes this file.
  *
  * The walk takes blocks of up to 64 rows. Where many are eligible, groups are scored as they lie,
- * also those that reach into the rows behind a range. All other eligible rows are copied to a list,
- * over the ends of blocks and ranges, and scored in groups from there.
+ * also those that reach into the rows behind a range. All other eligible rows wait in a queue, over
+ * the ends of blocks and ranges, while they are fetched; the first of them are copied side by side
+ * and scored in groups.
  */
 #ifndef ER_WALK_B1_H
 #define ER_WALK_B1_H
 
 #include <string.h>
 
+#include "../topk/best.h"
 #include "../topk/eligible.h"
 #include "scan_b1.h"
 
 enum {
     DENSE = 24,  /* of 64 rows, so many eligible ones make a block worth scoring as it lies */
-    LISTED = 64, /* rows of a list */
+    COPIED = 64, /* rows that are taken from the queue together */
+    QUEUED = 4 * COPIED,
     AHEAD = 320, /* rows between prefetch and use: some lists of an index */
     CACHE_LINE = 64,
 };
@@ -31,59 +34,92 @@ typedef struct {
 } b1_rows;
 
 typedef struct {
-    uint64_t bits[LISTED * ER_SKETCH_MAX_WORDS];
-    float factors[LISTED], offsets[LISTED], bases[LISTED];
-    int32_t numbers[LISTED];
+    int32_t rows[QUEUED]; /* of the table */
+    float bases[QUEUED];
     size_t n;
-} b1_list;
+    uint64_t bits[COPIED * ER_SKETCH_MAX_WORDS]; /* of those that are scored, so their others */
+    float factors[COPIED], offsets[COPIED];
+} b1_queue;
 
 /* A walk, and the rows that it fetches meanwhile: about AHEAD rows further on, in the order of the
  * ranges. */
 typedef struct {
     const b1_query *query;
     const er_rows_b1 *table;
-    b1_list *list;
-    er_topk *top;
+    b1_queue *queue;
+    er_scored *scored;
+    er_best *best;
     const er_range *ahead, *end; /* the range to fetch from, and the end of all */
     size_t row;                  /* the next row to fetch */
 } b1_walk;
 
-/* Scores of rows i to i + GROUP, which all exist; a bit for each that is not below the threshold,
- * which lets NaN through, to be noted. */
-INLINE unsigned score_group(const b1_query *query, const b1_rows *rows, size_t i, float threshold,
-                            float score[GROUP], size_t words, size_t n_planes);
+/* Scores of rows i to i + GROUP, which all exist. */
+INLINE void score_group(const b1_query *query, const b1_rows *rows, size_t i, float score[GROUP],
+                        size_t words, size_t n_planes);
 
-INLINE void offer_list(const b1_walk *walk, size_t words, size_t n_planes) {
-    b1_list *list = walk->list;
-    const b1_rows rows = {.bits = list->bits,
-                          .factors = list->factors,
-                          .offsets = walk->table->offsets ? list->offsets : NULL,
-                          .bases = list->bases};
-    for (size_t i = 0; i < list->n; i += GROUP) {
-        float score[GROUP];
-        unsigned wanted = list->n - i < GROUP ? (1u << (list->n - i)) - 1 : (1u << GROUP) - 1;
-        wanted &= score_group(walk->query, &rows, i, walk->top->threshold, score, words, n_planes);
-        for (; wanted; wanted &= wanted - 1) {
-            int r = __builtin_ctz(wanted);
-            er_topk_offer(walk->top, score[r], list->numbers[i + (size_t)r]);
-        }
+/* Move those of GROUP scores and row numbers that have a bit to the front. */
+INLINE void close_up(float *scores, int32_t *numbers, unsigned bits);
+
+/* The same without vectors, nor branches. */
+INLINE void close_up_one_by_one(float *scores, int32_t *numbers, unsigned bits) {
+    size_t kept = 0;
+    for (size_t r = 0; r < GROUP; r++) {
+        scores[kept] = scores[r];
+        numbers[kept] = numbers[r];
+        kept += bits >> r & 1;
     }
-    list->n = 0;
 }
 
-INLINE void list_rows(const b1_walk *walk, size_t start, uint64_t wanted, float base, size_t words,
-                      size_t n_planes) {
+/* GROUP more scores were written, of which n count. */
+INLINE void advance(const b1_walk *walk, size_t n) {
+    walk->scored->n += n;
+    if (walk->scored->n + GROUP > ER_BEST_BLOCK) er_scored_offer(walk->scored, walk->best);
+}
+
+/* Score the first n of the rows that wait. */
+INLINE void score_waiting(const b1_walk *walk, size_t n, size_t words, size_t n_planes) {
     const er_rows_b1 *table = walk->table;
-    b1_list *list = walk->list;
-    for (; wanted; wanted &= wanted - 1) {
-        size_t row = start + (size_t)__builtin_ctzll(wanted), i = list->n++;
-        memcpy(list->bits + i * words, table->bits + row * words, words * sizeof *table->bits);
-        list->factors[i] = table->factors[row];
-        if (table->offsets) list->offsets[i] = table->offsets[row];
-        list->bases[i] = base;
-        list->numbers[i] = table->first_row + (int32_t)row;
-        if (list->n == LISTED) offer_list(walk, words, n_planes);
+    b1_queue *queue = walk->queue;
+    for (size_t i = 0; i < n; i++) {
+        const size_t row = (size_t)queue->rows[i];
+        memcpy(queue->bits + i * words, table->bits + row * words, words * sizeof *table->bits);
+        queue->factors[i] = table->factors[row];
+        if (table->offsets) queue->offsets[i] = table->offsets[row];
     }
+    const b1_rows rows = {.bits = queue->bits,
+                          .factors = queue->factors,
+                          .offsets = table->offsets ? queue->offsets : NULL,
+                          .bases = queue->bases};
+    for (size_t i = 0; i < n; i += GROUP) {
+        float *scores = walk->scored->scores + walk->scored->n;
+        int32_t *numbers = walk->scored->rows + walk->scored->n;
+        score_group(walk->query, &rows, i, scores, words, n_planes);
+        for (size_t r = 0; r < GROUP; r++) numbers[r] = table->first_row + queue->rows[i + r];
+        advance(walk, n - i < GROUP ? n - i : GROUP);
+    }
+    queue->n -= n;
+    memmove(queue->rows, queue->rows + n, queue->n * sizeof *queue->rows);
+    memmove(queue->bases, queue->bases + n, queue->n * sizeof *queue->bases);
+}
+
+INLINE void fetch(const void *at, size_t bytes) {
+    for (size_t b = 0; b < bytes; b += CACHE_LINE) __builtin_prefetch((const char *)at + b);
+}
+
+/* Have the wanted of 64 rows from `start` on fetched, and wait. */
+INLINE void queue_rows(const b1_walk *walk, size_t start, uint64_t wanted, float base, size_t words,
+                       size_t n_planes) {
+    const er_rows_b1 *table = walk->table;
+    b1_queue *queue = walk->queue;
+    for (; wanted; wanted &= wanted - 1) {
+        const size_t row = start + (size_t)__builtin_ctzll(wanted);
+        fetch(table->bits + row * words, words * sizeof *table->bits);
+        fetch(table->factors + row, sizeof *table->factors);
+        if (table->offsets) fetch(table->offsets + row, sizeof *table->offsets);
+        queue->rows[queue->n] = (int32_t)row;
+        queue->bases[queue->n++] = base;
+    }
+    if (queue->n > QUEUED - ER_BLOCK) score_waiting(walk, COPIED, words, n_planes);
 }
 
 /* The rows may lie past the table, where a prefetch does nothing. */
@@ -107,22 +143,26 @@ INLINE void fetch_ahead(b1_walk *walk, size_t n, bool fetch, size_t words) {
     }
 }
 
-/* Offer the wanted rows of the group that starts at `row`, which may be followed by rows of other
+/* Score the wanted rows of the group that starts at `row`, which may be followed by rows of other
  * ranges. Behind the end of the table there is no memory: there it is taken so much earlier. */
-INLINE void offer_group(const b1_walk *walk, const b1_rows *rows, size_t row, unsigned wanted,
+INLINE void score_lying(const b1_walk *walk, const b1_rows *rows, size_t row, unsigned wanted,
                         size_t words, size_t n_planes) {
     size_t end = row + GROUP, n = walk->table->n;
     size_t excess = end > n ? end - n : 0;
     if (excess > row) { /* the table is shorter than a group */
-        list_rows(walk, row, wanted, rows->base, words, n_planes);
+        queue_rows(walk, row, wanted, rows->base, words, n_planes);
         return;
     }
-    float score[GROUP];
     row -= excess;
     wanted <<= excess;
-    wanted &= score_group(walk->query, rows, row, walk->top->threshold, score, words, n_planes);
-    if (wanted)
-        er_topk_offer_group(walk->top, score, wanted, walk->table->first_row + (int32_t)row);
+    er_scored *scored = walk->scored;
+    float *scores = scored->scores + scored->n;
+    int32_t *numbers = scored->rows + scored->n;
+    const int32_t first = walk->table->first_row + (int32_t)row;
+    score_group(walk->query, rows, row, scores, words, n_planes);
+    for (int32_t r = 0; r < GROUP; r++) numbers[r] = first + r;
+    if (wanted & (wanted + 1)) close_up(scores, numbers, wanted); /* not the first ones */
+    advance(walk, (size_t)__builtin_popcount(wanted));
 }
 
 INLINE void walk_range(b1_walk *walk, er_range range, float base, size_t words, size_t n_planes) {
@@ -137,49 +177,52 @@ INLINE void walk_range(b1_walk *walk, er_range range, float base, size_t words, 
         uint64_t wanted = er_eligible_bits(table->eligible, row, n);
         if ((size_t)__builtin_popcountll(wanted) * ER_BLOCK < DENSE * n) {
             fetch_ahead(walk, (n + GROUP - 1) / GROUP, false, words);
-            list_rows(walk, row, wanted, base, words, n_planes);
+            queue_rows(walk, row, wanted, base, words, n_planes);
             continue;
         }
         for (size_t g = row; g < row + n; g += GROUP, wanted >>= GROUP) {
             fetch_ahead(walk, 1, true, words);
             unsigned group = (unsigned)wanted & ((1u << GROUP) - 1);
-            if (group) offer_group(walk, &rows, g, group, words, n_planes);
+            if (group) score_lying(walk, &rows, g, group, words, n_planes);
         }
     }
 }
 
 INLINE void walk_ranges(const er_query_b1 *query, const er_rows_b1 *table, const er_range *ranges,
                         const float *bases, size_t n_ranges, size_t words, size_t n_planes,
-                        er_topk *top) {
-    b1_list list;
-    list.n = 0;
+                        er_best *best) {
+    b1_queue queue;
+    er_scored scored;
+    queue.n = scored.n = 0;
     const b1_query ready = prepare(query, words, n_planes);
-    b1_walk walk = {&ready, table, &list, top, .ahead = ranges, .end = ranges + n_ranges};
+    b1_walk walk = {
+        &ready, table, &queue, &scored, best, .ahead = ranges, .end = ranges + n_ranges};
     if (n_ranges) walk.row = (size_t)ranges->start;
     fetch_ahead(&walk, AHEAD / GROUP, table->eligible == NULL, words);
     for (size_t r = 0; r < n_ranges; r++)
         walk_range(&walk, ranges[r], bases ? bases[r] : 0.0f, words, n_planes);
-    offer_list(&walk, words, n_planes);
+    while (queue.n > 0) score_waiting(&walk, queue.n < COPIED ? queue.n : COPIED, words, n_planes);
+    er_scored_offer(&scored, best);
 }
 
 INLINE void walk_words(const er_query_b1 *query, const er_rows_b1 *table, const er_range *ranges,
-                       const float *bases, size_t n_ranges, size_t words, er_topk *top) {
+                       const float *bases, size_t n_ranges, size_t words, er_best *best) {
     switch (query->n_planes) {
-    case 1: walk_ranges(query, table, ranges, bases, n_ranges, words, 1, top); break;
-    case 4: walk_ranges(query, table, ranges, bases, n_ranges, words, 4, top); break;
-    default: walk_ranges(query, table, ranges, bases, n_ranges, words, query->n_planes, top);
+    case 1: walk_ranges(query, table, ranges, bases, n_ranges, words, 1, best); break;
+    case 4: walk_ranges(query, table, ranges, bases, n_ranges, words, 4, best); break;
+    default: walk_ranges(query, table, ranges, bases, n_ranges, words, query->n_planes, best);
     }
 }
 
 /* With the numbers of words and planes known at compile time the loops over them unroll. */
 INLINE void walk_table(const er_query_b1 *query, const er_rows_b1 *table, const er_range *ranges,
-                       const float *bases, size_t n_ranges, er_topk *top) {
+                       const float *bases, size_t n_ranges, er_best *best) {
     switch (table->words) {
-    case 1: walk_words(query, table, ranges, bases, n_ranges, 1, top); break;
-    case 2: walk_words(query, table, ranges, bases, n_ranges, 2, top); break;
-    case 4: walk_words(query, table, ranges, bases, n_ranges, 4, top); break;
-    case 6: walk_words(query, table, ranges, bases, n_ranges, 6, top); break;
-    default: walk_words(query, table, ranges, bases, n_ranges, table->words, top);
+    case 1: walk_words(query, table, ranges, bases, n_ranges, 1, best); break;
+    case 2: walk_words(query, table, ranges, bases, n_ranges, 2, best); break;
+    case 4: walk_words(query, table, ranges, bases, n_ranges, 4, best); break;
+    case 6: walk_words(query, table, ranges, bases, n_ranges, 6, best); break;
+    default: walk_words(query, table, ranges, bases, n_ranges, table->words, best);
     }
 }
 

@@ -23,6 +23,12 @@ static void differ(const check *c, const char *what) {
     abort();
 }
 
+const er_kernel *check_beside(const er_kernel *kernel, const char *family) {
+    const er_kernel *found = NULL;
+    er_kernel_find(family, NULL, kernel->isa, kernel->needs, &found);
+    return found;
+}
+
 bool check_prepare(check *c, const check_family *family, const char *isa, er_cpu cpu) {
     c->family = family;
     c->n_kernels = 0;

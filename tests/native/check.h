@@ -66,6 +66,9 @@ bool check_covers(const char *kernels);
  * that name. */
 bool check_prepare(check *c, const check_family *family, const char *isa, er_cpu cpu);
 
+/* The best kernel of another family that needs no more of a CPU than this one. */
+const er_kernel *check_beside(const er_kernel *kernel, const char *family);
+
 /* Run one case, drawn from c->draw, and compare answers and guards. */
 void check_run(check *c);
 

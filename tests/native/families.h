@@ -6,6 +6,7 @@
 #include "take.h"
 
 extern const check_family check_quantize_f32, check_scan_i8, check_scan_many_i8, check_topk_f32;
+extern const check_family check_reach_f32, check_best_f32;
 extern const check_family check_cosine_f32, check_cosine_f16, check_l2_f32, check_l2_f16;
 extern const check_family check_quantize_columns_f32;
 extern const check_family check_bag_i8, check_bag_i4, check_bag_pack;

@@ -164,26 +164,20 @@ static void room_search(check *c, const void *inputs, answer *out) {
     out->scratch = memory_take(&c->draw, n_bytes, _Alignof(max_align_t));
 }
 
-/* The best kernel of a family that needs no more of a CPU than this one. */
-static const er_kernel *beside(const er_kernel *kernel, const char *family) {
-    const er_kernel *found = NULL;
-    er_kernel_find(family, NULL, kernel->isa, kernel->needs, &found);
-    return found;
-}
-
 static void run_search(const er_kernel *kernel, const void *inputs, answer *out) {
     static const char *const MEASURES[] = {"inner_f32", "cosine_f32", "l2_f32"};
     const search *in = inputs;
     const er_lists_kernels kernels = {
-        .quantize = beside(kernel, "quantize_f32"),
-        .rotate = beside(kernel, "rotate_f32"),
-        .scan = beside(kernel, "scan_i8"),
-        .score = beside(kernel, "score_i8"),
+        .quantize = check_beside(kernel, "quantize_f32"),
+        .rotate = check_beside(kernel, "rotate_f32"),
+        .scan = check_beside(kernel, "scan_i8"),
+        .score = check_beside(kernel, "score_i8"),
         .sketches = kernel,
-        .products = beside(kernel, "inner_i8"),
-        .weigh = beside(kernel, "weigh_f32"),
-        .count = beside(kernel, "count_b1"),
-        .measure = beside(kernel, MEASURES[in->lists.metric]),
+        .reach = check_beside(kernel, "reach_f32"),
+        .products = check_beside(kernel, "inner_i8"),
+        .weigh = check_beside(kernel, "weigh_f32"),
+        .count = check_beside(kernel, "count_b1"),
+        .measure = check_beside(kernel, MEASURES[in->lists.metric]),
     };
     out->status = ER_BAD_RANGE;
     if (!in->fits) return;

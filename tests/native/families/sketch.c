@@ -84,14 +84,23 @@ static void draw_one(check *c, void *inputs) {
 
 static void room_one(check *c, const void *inputs, answer *out) {
     const scan *in = inputs;
-    take_ranked_room(c, out, in->k, in->table.n);
+    const size_t most = in->k < in->table.n ? in->k : in->table.n;
+    take_room(c, out, "rows", most * sizeof(int32_t), sizeof(int32_t));
+    take_floats_room(c, out, "scores", most);
+    const size_t n_bytes = most && most <= ER_TOPK_MAX ? er_best_workspace(most) : 0;
+    out->scratch = memory_take(&c->draw, n_bytes, _Alignof(max_align_t));
+}
+
+static er_scan_b1_kernels with_reach(const er_kernel *kernel) {
+    return (er_scan_b1_kernels){kernel, check_beside(kernel, "reach_f32")};
 }
 
 static void run_one(const er_kernel *kernel, const void *inputs, answer *out) {
     const scan *in = inputs;
+    const er_scan_b1_kernels kernels = with_reach(kernel);
     er_query_b1 query = {in->queries.planes, in->queries.n_planes, in->queries.steps[0]};
     out->status =
-        er_scan_b1(kernel, &query, &in->table, in->ranges.at, in->bases, in->ranges.n, in->k,
+        er_scan_b1(&kernels, &query, &in->table, in->ranges.at, in->bases, in->ranges.n, in->k,
                    out->scratch, out->outputs[0].at, out->outputs[1].at, &out->count);
 }
 
@@ -114,8 +123,9 @@ static void room_many(check *c, const void *inputs, answer *out) {
 
 static void run_many(const er_kernel *kernel, const void *inputs, answer *out) {
     const scan *in = inputs;
+    const er_scan_b1_kernels kernels = with_reach(kernel);
     out->status =
-        er_scan_many_b1(kernel, &in->queries, &in->table, in->ranges.at, in->ranges.n, in->k,
+        er_scan_many_b1(&kernels, &in->queries, &in->table, in->ranges.at, in->ranges.n, in->k,
                         out->scratch, out->outputs[0].at, out->outputs[1].at, out->outputs[2].at);
 }
 

@@ -7,8 +7,10 @@ from libc.stdlib cimport free
 from edgerec.kernels.arrays cimport (
     bitmap, empty_vector, first, has_dtype, integer, matrix, ranges_in, scratch, vector)
 from edgerec.kernels.dispatch cimport (
-    ER_BAD_K, ER_BAD_OFFSET, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_status, er_status_text, find_up_to)
-from edgerec.kernels.later cimport LaterRows, er_later, er_later_fit, er_later_stop, er_metric, table
+    ER_BAD_K, ER_BAD_OFFSET, ER_BAD_SCALE, ER_NOT_FINITE, ER_OK, er_status, er_status_text,
+    find_up_to)
+from edgerec.kernels.later cimport (
+    LaterRows, er_later, er_later_fit, er_later_stop, er_metric, table)
 
 from edgerec.errors import LimitExceeded, ShapeError, ValueRangeError
 

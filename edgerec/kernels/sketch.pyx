@@ -211,8 +211,8 @@ def scan_sketches_many(planes, steps, bits, factors, k, *, offsets=None, eligibl
     cdef void *tops = scratch(er_scan_many_b1_workspace(queries.n, table.n, count))
     cdef er_status status
     with nogil:
-        status = er_scan_many_b1(&kernels, &queries, &table, pieces, n_ranges, count, tops, rows_out,
-                                 scores_out, found_out)
+        status = er_scan_many_b1(&kernels, &queries, &table, pieces, n_ranges, count, tops,
+                                 rows_out, scores_out, found_out)
         free(tops)
     if status != ER_OK:
         raise refusal(status, planes)

@@ -1,7 +1,6 @@
 #include "bags.h"
 
-#include <math.h>
-
+#include "../rerank/gather.h"
 #include "rows.h"
 
 size_t er_bag_row_bytes(size_t dim, int bits) { return SCALE_BYTES + er_bag_code_bytes(dim, bits); }
@@ -16,15 +15,19 @@ static size_t first_bad_offset(const er_bags *bags, size_t n_ids) {
     return bags->n + 1;
 }
 
+/* Position of the first id that is no row; the loop that nearly always runs has no exit. */
 static size_t first_outside(const er_bags *bags, size_t start, size_t stop, size_t n) {
-    size_t at = start;
-    while (at < stop && er_bag_id(bags, at) < n) at++; /* a negative id is a huge one here */
+    if (bags->ids32) return start + er_first_outside(bags->ids32 + start, stop - start, n);
+    unsigned outside = 0;
+    for (size_t at = start; at < stop; at++) outside |= (uint64_t)bags->ids64[at] >= n;
+    size_t at = outside ? start : stop;
+    while (at < stop && (uint64_t)bags->ids64[at] < n) at++; /* a negative id is a huge one here */
     return at;
 }
 
 static bool all_finite(const float *values, size_t n) {
     unsigned bad = 0;
-    for (size_t i = 0; i < n; i++) bad |= !isfinite(values[i]);
+    for (size_t i = 0; i < n; i++) bad |= !(values[i] - values[i] == 0.0f);
     return !bad;
 }
 

@@ -23,7 +23,8 @@ INLINE sum8 divide(sum8 sum, float n);
 /* A product and a sum, each rounded: a fused multiply-add would differ from the scalar code. */
 INLINE sum8 add_product(sum8 sum, float factor, sum8 codes);
 
-/* A bag on its way through its columns. */
+/* A bag on its way through its columns. `wide` and `weighted` are known to the compiler, and so cost
+ * nothing for each of the rows. */
 typedef struct {
     const er_bag_table *table;
     const er_bags *bags;
@@ -31,6 +32,7 @@ typedef struct {
     size_t end;         /* position after the last bag's: rows before it are fetched ahead */
     size_t row_bytes;
     er_fetch how;
+    bool wide, weighted; /* ids of 64 bits; whether there are weights */
 } one_bag;
 
 /* Codes of eight columns from a multiple of eight on. */
@@ -61,24 +63,36 @@ INLINE void store_sum(const one_bag *bag, sum8 sum, float *out) {
     store8(out, sum);
 }
 
-/* The row at a position; the pass over the first columns asks for those ahead. */
-INLINE const uint8_t *visit(const one_bag *bag, size_t position, size_t column) {
-    if (column == 0 && position + ER_FAR < bag->end)
-        er_fetch_far(er_bag_row(bag->table, bag->bags, position + ER_FAR), bag->how);
-    if (column == 0 && position + ER_NEAR < bag->end)
-        er_fetch_near(er_bag_row(bag->table, bag->bags, position + ER_NEAR), bag->how);
-    return er_bag_row(bag->table, bag->bags, position);
+INLINE const uint8_t *row_at(const one_bag *bag, size_t position) {
+    const size_t id =
+        bag->wide ? (size_t)bag->bags->ids64[position] : (size_t)bag->bags->ids32[position];
+    return bag->table->rows + id * bag->table->stride;
 }
 
-/* Sums of eight columns for each of so many vectors, a number known to the compiler. The column that
- * comes next. */
-INLINE size_t sum_columns(const one_bag *bag, size_t column, size_t vectors, int bits, float *out) {
+/* What the codes of a row are multiplied with. */
+INLINE float factor_of(const one_bag *bag, const uint8_t *row, size_t position) {
+    float scale;
+    memcpy(&scale, row, SCALE_BYTES);
+    return bag->weighted ? bag->bags->weights[position] * scale : scale;
+}
+
+/* The pass over the first columns asks for the rows ahead. */
+INLINE void fetch_ahead(const one_bag *bag, size_t position) {
+    if (position + ER_FAR < bag->end) er_fetch_far(row_at(bag, position + ER_FAR), bag->how);
+    if (position + ER_NEAR < bag->end) er_fetch_near(row_at(bag, position + ER_NEAR), bag->how);
+}
+
+/* Sums of eight columns for each of so many vectors, a number known to the compiler as is whether
+ * these are the first. The column that comes next. */
+INLINE size_t sum_columns(const one_bag *bag, size_t column, size_t vectors, bool first, int bits,
+                          float *out) {
     sum8 sum[WIDE];
 #pragma GCC unroll 8
     for (size_t v = 0; v < vectors; v++) sum[v] = no_sum();
     for (size_t p = bag->start; p < bag->stop; p++) {
-        const uint8_t *row = visit(bag, p, column);
-        float factor = er_bag_factor(bag->bags, row, p);
+        if (first) fetch_ahead(bag, p);
+        const uint8_t *row = row_at(bag, p);
+        float factor = factor_of(bag, row, p);
 #pragma GCC unroll 8
         for (size_t v = 0; v < vectors; v++)
             sum[v] = add_product(sum[v], factor, codes_at(row, column + v * LANES, bits));
@@ -91,9 +105,9 @@ INLINE size_t sum_columns(const one_bag *bag, size_t column, size_t vectors, int
 INLINE void sum_last(const one_bag *bag, size_t column, size_t rest, int bits, float *out) {
     sum8 sum = no_sum();
     for (size_t p = bag->start; p < bag->stop; p++) {
-        const uint8_t *row = visit(bag, p, column);
-        sum = add_product(sum, er_bag_factor(bag->bags, row, p),
-                          last_codes(row, bag->row_bytes, rest, bits));
+        if (column == 0) fetch_ahead(bag, p);
+        const uint8_t *row = row_at(bag, p);
+        sum = add_product(sum, factor_of(bag, row, p), last_codes(row, bag->row_bytes, rest, bits));
     }
     float last[LANES];
     store_sum(bag, sum, last);
@@ -102,28 +116,41 @@ INLINE void sum_last(const one_bag *bag, size_t column, size_t rest, int bits, f
 
 INLINE void sum_bag(const one_bag *bag, int bits, float *out) {
     size_t column = 0, dim = bag->table->dim;
-    while (column + WIDE * LANES <= dim) column = sum_columns(bag, column, WIDE, bits, out);
-    if (column + 4 * LANES <= dim) column = sum_columns(bag, column, 4, bits, out);
-    if (column + 2 * LANES <= dim) column = sum_columns(bag, column, 2, bits, out);
-    if (column + LANES <= dim) column = sum_columns(bag, column, 1, bits, out);
+    if (WIDE * LANES <= dim) column = sum_columns(bag, 0, WIDE, true, bits, out);
+    while (column + WIDE * LANES <= dim) column = sum_columns(bag, column, WIDE, false, bits, out);
+    if (column + 4 * LANES <= dim) column = sum_columns(bag, column, 4, column == 0, bits, out);
+    if (column + 2 * LANES <= dim) column = sum_columns(bag, column, 2, column == 0, bits, out);
+    if (column + LANES <= dim) column = sum_columns(bag, column, 1, column == 0, bits, out);
     if (column < dim) sum_last(bag, column, dim - column, bits, out);
 }
 
-INLINE void sum_bags(const er_bag_table *table, const er_bags *bags, int bits, float *out) {
+INLINE void sum_these(const er_bag_table *table, const er_bags *bags, int bits, bool wide,
+                      bool weighted, float *out) {
     size_t row_bytes = SCALE_BYTES + er_bag_code_bytes(table->dim, bits);
     one_bag bag = {.table = table,
                    .bags = bags,
                    .end = (size_t)bags->offsets[bags->n],
                    .row_bytes = row_bytes,
-                   .how = er_fetch_of(table->rows, table->stride, row_bytes)};
+                   .how = er_fetch_of(table->rows, table->stride, row_bytes),
+                   .wide = wide,
+                   .weighted = weighted};
     for (size_t p = (size_t)bags->offsets[0]; p < bag.end && p < (size_t)bags->offsets[0] + ER_FAR;
          p++)
-        er_fetch_far(er_bag_row(table, bags, p), bag.how);
+        er_fetch_far(row_at(&bag, p), bag.how);
     for (size_t i = 0; i < bags->n; i++) {
         bag.start = (size_t)bags->offsets[i];
         bag.stop = (size_t)bags->offsets[i + 1];
         sum_bag(&bag, bits, out + i * table->dim);
     }
+}
+
+INLINE void sum_bags(const er_bag_table *table, const er_bags *bags, int bits, float *out) {
+    if (bags->weights)
+        sum_these(table, bags, bits, bags->ids64 != NULL, true, out);
+    else if (bags->ids64)
+        sum_these(table, bags, bits, true, false, out);
+    else
+        sum_these(table, bags, bits, false, false, out);
 }
 
 #endif

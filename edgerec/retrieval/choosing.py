@@ -255,7 +255,7 @@ class _Choosing:
         return found
 
     def _exact_below(self, best: _Attempt) -> float:
-        """Return the least selectivity at which ``best`` still wins, whatever the filter."""
+        """Return the least selectivity at which ``best`` was seen to win, whatever the filter."""
         below = 1.0
         for selectivity in SELECTIVITIES:
             for filtered in FILTERS:
@@ -265,7 +265,7 @@ class _Choosing:
                 if not found.reaches(self._target.recall) or found.median_us >= scan.median_us:
                     return below
             below = selectivity
-        return 0.0 if below == SELECTIVITIES[-1] else below
+        return below
 
     def _fits(self, hot_bytes: int) -> bool:
         return self._target.max_memory is None or hot_bytes <= self._target.max_memory

@@ -5,6 +5,7 @@
 #include "bags/bags.h"
 #include "bitmap/bitmap.h"
 #include "cpu.h"
+#include "identifiers/find.h"
 #include "kernels.h"
 #include "lists/lists.h"
 #include "lists/weigh.h"

@@ -268,7 +268,7 @@ def test_right_answers_are_found_right_after_any_changes(feed):
 def test_wrong_answers_are_found_out(feed):
     feed, vectors, prices = feed
     before = asked(feed, vectors[3])
-    feed._upsert(20)
+    feed._upsert(feed._priced(feed._some_and_new(20)))
     number, vector = feed.latest
     right = asked(feed, vector, number)
     gone = right.numbers[1]

@@ -32,18 +32,6 @@ def test_strings_are_taken_and_joined(
 
 
 @catalogs.patient
-@given(texts.filter(len), st.data())
-def test_strings_are_compared(column: list[str], data: st.DataObject) -> None:
-    rows = data.draw(st.lists(st.integers(0, len(column) - 1), max_size=12))
-    others = [
-        data.draw(st.sampled_from([column[row], column[row][:-1], column[row] + "a", *column]))
-        for row in rows
-    ]
-    same = Strings.of(column).equal(np.array(rows, np.int32), [text.encode() for text in others])
-    assert same.tolist() == [column[row] == text for row, text in zip(rows, others, strict=True)]
-
-
-@catalogs.patient
 @given(wordsets, wordsets, st.sets(st.sampled_from("abcdéz"), max_size=3), st.data())
 def test_sets_are_learnt_found_and_compacted(
     first: list[list[str]], second: list[list[str]], wanted: set[str], data: st.DataObject

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ TICKS = 100
 """Batches of each kind a second."""
 SCHEMA = (Attribute("price", "number"), Attribute("stock", "number"))
 TOLERANCE = 1e-4
+NO_PRICES = np.empty(0)
 Numbers = NDArray[np.int64]
 
 
@@ -47,8 +49,24 @@ class Change:
     vectors: Vectors | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """Items of one change before it is made."""
+
+    numbers: list[int]
+    ids: list[str]
+    prices: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, numbers: list[int], prices: NDArray[np.float64]) -> Drawn:
+        """Name them."""
+        return cls(numbers, [f"a{number}" for number in numbers], prices)
+
+
 class Feed:
     """Changes a catalogue from one thread, and keeps a record of it.
+
+    A shop's changes come from elsewhere, so what is to change is drawn beforehand by :meth:`draw`.
 
     Parameters
     ----------
@@ -74,6 +92,12 @@ class Feed:
         self.seconds = 0.0
         self.busy_s = 0.0
         self._rng, self._came = rng, 0
+        self._drawn: deque[tuple[Drawn, Drawn, Drawn]] = deque()
+
+    def draw(self, seconds: float) -> None:
+        """Draw so many seconds of changes, but for those left; more are drawn when needed."""
+        while len(self._drawn) < seconds * TICKS:
+            self._drawn.append(self._draw())
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -110,36 +134,53 @@ class Feed:
         self.busy_s += time.thread_time() - busy
 
     def _tick(self) -> None:
-        self._update(UPDATES // TICKS)
-        self._upsert(UPSERTS // TICKS)
-        self._delete(DELETES // TICKS)
+        updated, upserted, deleted = self._drawn.popleft() if self._drawn else self._draw()
+        self._update(updated)
+        self._upsert(upserted)
+        self._delete(deleted)
 
-    def _update(self, count: int) -> None:
-        numbers, prices = self._some(count), self._prices(count)
-        columns = {"price": prices, "stock": np.floor(prices)}
-        sequence, _ = self.catalog.update_many([f"a{number}" for number in numbers], columns)
-        self._made(Change(sequence, numbers, prices))
+    def _update(self, some: Drawn) -> None:
+        columns = {"price": some.prices, "stock": np.floor(some.prices)}
+        sequence, _ = self.catalog.update_many(some.ids, columns)
+        self._made(Change(sequence, some.numbers, some.prices))
 
-    def _upsert(self, count: int) -> None:
+    def _upsert(self, some: Drawn) -> None:
+        numbers, count = some.numbers, len(some.numbers)
+        vectors = self.fresh[(self._came + np.arange(count)) % len(self.fresh)]
+        self._came += count
+        sequence = self.catalog.upsert(items_of(numbers, some.prices), vectors)
+        self._made(Change(sequence, numbers, some.prices, vectors))
+        self.latest = numbers[-1], vectors[-1]
+
+    def _delete(self, some: Drawn) -> None:
+        sequence, _ = self.catalog.delete(some.ids)
+        self._made(Change(sequence, some.numbers))
+
+    def _draw(self) -> tuple[Drawn, Drawn, Drawn]:
+        """Draw an update, an upsert and a delete, which are made in this order."""
+        return (
+            self._priced(self._some(UPDATES // TICKS)),
+            self._priced(self._some_and_new(UPSERTS // TICKS)),
+            Drawn.of(self._gone(DELETES // TICKS), NO_PRICES),
+        )
+
+    def _priced(self, numbers: list[int]) -> Drawn:
+        return Drawn.of(numbers, self._rng.integers(100, 10_000, len(numbers)) / 100)
+
+    def _some_and_new(self, count: int) -> list[int]:
         old = list(dict.fromkeys(self._some(count // 2)))
         new = range(self.items, self.items + count - len(old))
         self.items += len(new)
-        numbers, prices = [*old, *new], self._prices(count)
-        vectors = self.fresh[(self._came + np.arange(count)) % len(self.fresh)]
-        self._came += count
-        sequence = self.catalog.upsert(items_of(numbers, prices), vectors)
         self.live += new
-        self._made(Change(sequence, numbers, prices, vectors))
-        self.latest = numbers[-1], vectors[-1]
+        return [*old, *new]
 
-    def _delete(self, count: int) -> None:
+    def _gone(self, count: int) -> list[int]:
         numbers = []
         for place in self._rng.integers(len(self.live) - count, size=count).tolist():
             numbers.append(self.live[place])
             self.live[place] = self.live[-1]
             self.live.pop()
-        sequence, _ = self.catalog.delete([f"a{number}" for number in numbers])
-        self._made(Change(sequence, numbers))
+        return numbers
 
     def _made(self, change: Change) -> None:
         self.log.append(change)
@@ -147,9 +188,6 @@ class Feed:
 
     def _some(self, count: int) -> list[int]:
         return [self.live[place] for place in self._rng.integers(len(self.live), size=count)]
-
-    def _prices(self, count: int) -> NDArray[np.float64]:
-        return self._rng.integers(100, 10_000, count) / 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)

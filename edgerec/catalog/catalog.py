@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,7 @@ __all__ = ["Catalog"]
 MAX_CHANGES = 1_000_000  # items changed while a catalogue is renewed
 FEW = 256  # items that may be changed again while the writer waits: a fraction of a millisecond
 ROUNDS = 100  # then the writer waits for the rest, however much it is
+PAUSE_S = 0.0001  # at least, after a change that is made again, for those who search and write
 Watcher = Callable[[Snapshot], object]
 
 
@@ -295,7 +297,7 @@ class Catalog:
                 missed = log.since(fresh.sequence)
                 if sum(map(len, missed)) <= FEW:
                     break
-                fresh = _replayed(fresh, missed)
+                fresh = _replayed(fresh, missed, pausing=True)
             with writing.lock:
                 self._put(_replayed(fresh, log.since(fresh.sequence)), new_rows=True)
                 writing.log = None
@@ -321,7 +323,15 @@ class Catalog:
                 watcher(snapshot)
 
 
-def _replayed(snapshot: Snapshot, changes: Sequence[Change]) -> Snapshot:
+def _replayed(snapshot: Snapshot, changes: Sequence[Change], *, pausing: bool = False) -> Snapshot:
+    """Make changes again; ``pausing`` leaves the interpreter to others for half of the time.
+
+    To change is to compute in Python: who does nothing else for seconds has every search wait for
+    the interpreter, several milliseconds each time.
+    """
     for change in changes:
+        start = time.perf_counter()
         snapshot, _ = change.applied(snapshot)
+        if pausing:
+            time.sleep(max(PAUSE_S, time.perf_counter() - start))
     return snapshot

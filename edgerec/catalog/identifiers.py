@@ -8,7 +8,6 @@ half-finished writes never disturb each other.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,13 +16,12 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from edgerec.catalog.bitmaps import Bitmap, bits_at
+from edgerec.catalog.bitmaps import Bitmap
 from edgerec.catalog.strings import Strings, objects
 from edgerec.catalog.versions import Tail
+from edgerec.kernels.identifiers import find_ids
 
 __all__ = ["Identifiers"]
-
-FEW = 8  # up to here ids are looked up one by one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,11 +89,9 @@ class Identifiers:
         """Return the ids of ``rows``, each in [0, n)."""
         if not self.tail.size:
             return tuple(self.base[rows])
-        old = rows < len(self.base)
-        taken = np.empty(rows.shape, np.object_)
-        taken[old] = self.base[rows[old]]
-        taken[~old] = self.tail.array[rows[~old] - len(self.base)]
-        return tuple(taken)
+        first, newer = len(self.base), self.tail.buffer
+        old = iter(self.base[rows[rows < first]])
+        return tuple(next(old) if row < first else newer[row - first] for row in rows.tolist())
 
     def find(self, ids: Sequence[str], visible: Bitmap | None = None) -> NDArray[np.int32]:
         """Return the row of each id, (m,) int32; -1 where there is none.
@@ -106,16 +102,13 @@ class Identifiers:
         visible : bitmap, optional
             The rows that count, of those of this version; all without it.
         """
-        encoded = _encoded(ids)
-        if len(ids) <= FEW:
-            rows = np.array([self._base_row(one, visible) for one in encoded], np.int32)
-        else:
-            rows = self._base_rows(encoded, visible)
+        base, ids = self.base, list(ids)
+        rows = find_ids(ids, self.hashes, self.order, base.offsets, base.data, visible=visible)
         if self.rows:
-            for place, identifier in enumerate(ids):
-                newer = self.rows.get(identifier)
+            for place, newer in enumerate(map(self.rows.get, ids)):
                 if newer is not None:
-                    rows[place] = self._newest(identifier, newer, visible, int(rows[place]))
+                    otherwise = int(rows[place])
+                    rows[place] = self._newest(ids[place], newer, visible, otherwise)
         return rows
 
     def _newest(
@@ -127,41 +120,6 @@ class Identifiers:
             if mine and (visible is None or _is_set(visible, row)):
                 return row
         return otherwise
-
-    def _base_rows(self, encoded: list[bytes], visible: Bitmap | None) -> NDArray[np.int32]:
-        """:meth:`_base_row` of many ids at once."""
-        hashes = np.array(list(map(crc32, encoded)), np.uint32)
-        at, order = np.empty(hashes.size, np.intp), hashes.argsort()
-        at[order] = self.hashes.searchsorted(hashes[order])  # neighbours share cache lines
-        at = np.minimum(at, len(self.base) - 1)
-        rows = self.order.take(at)
-        found = self.base.equal(rows, encoded)
-        if visible is not None:
-            found &= bits_at(visible, rows)
-        if not found.all():
-            rows[~found] = -1
-            others = ~found & (self.hashes[at] == hashes)  # may share their hash
-            for place in others.nonzero()[0].tolist():
-                rows[place] = self._base_row(encoded[place], visible)
-        return rows
-
-    def _base_row(self, encoded: bytes, visible: Bitmap | None) -> int:
-        """Look at every row of the base whose id has the hash of this one."""
-        hashes, wanted = self.hashes.data, crc32(encoded)
-        at = bisect_left(hashes, wanted)
-        while at < len(hashes) and hashes[at] == wanted:
-            row = int(self.order[at])
-            if self.base.bytes_at(row) == encoded and (visible is None or _is_set(visible, row)):
-                return row
-            at += 1
-        return -1
-
-
-def _encoded(ids: Sequence[str]) -> list[bytes]:
-    try:
-        return list(map(str.encode, ids))
-    except UnicodeEncodeError:  # a lone surrogate: no id has one, and it is not found
-        return [identifier.encode(errors="surrogatepass") for identifier in ids]
 
 
 def _is_set(bitmap: Bitmap, row: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from edgerec.errors import BundleCorruptError
 
 __all__ = ["Strings", "objects"]
 
-BLOCK_ROWS = 16_384  # gathered together: an index a byte of more would only fill memory
+BLOCK_ROWS = 4096  # gathered together: an index a byte of more would only fill memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,25 +89,6 @@ class Strings:
             return self
         offsets = np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]])
         return Strings(offsets, np.concatenate([self.data, other.data]))
-
-    def equal(self, rows: NDArray[Any], others: Sequence[bytes]) -> NDArray[np.bool_]:
-        """Return whether each of ``rows`` is the string in UTF-8 beside it, (m,) bool."""
-        starts = self.offsets[rows]
-        lengths = np.array(list(map(len, others)), np.int64)
-        ends = np.cumsum(lengths)
-        same: NDArray[np.bool_] = self.offsets[rows + 1] - starts == lengths
-        if self.data.size:
-            bytes_at = np.repeat(starts - (ends - lengths), lengths) + np.arange(lengths.sum())
-            found = self.data.take(bytes_at, mode="clip")  # beyond the end only where not the same
-            differ = found != np.frombuffer(b"".join(others), np.uint8)
-            if differ.any():
-                same[ends.searchsorted(differ.nonzero()[0], side="right")] = False
-        return same
-
-    def bytes_at(self, row: int) -> bytes:
-        """Return the UTF-8 bytes of one string."""
-        offsets = self.offsets.data
-        return bytes(self.data.data[offsets[row] : offsets[row + 1]])
 
     def encoded(self, indices: NDArray[Any]) -> list[bytes]:
         """Return the UTF-8 bytes of the strings at ``indices``."""

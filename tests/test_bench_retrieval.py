@@ -273,7 +273,7 @@ def test_wrong_answers_are_found_out(feed):
     right = asked(feed, vector, number)
     gone = right.numbers[1]
     feed.catalog.delete([f"a{gone}"])
-    feed._made(Change(feed.catalog.snapshot().sequence, [gone]))
+    feed._made(Change(feed.catalog.snapshot().sequence, np.array([gone])))
     sequence = feed.sequence
     other = asked(feed, -vector, number)
     opposite = replace(other, query=vector, scores=-other.scores)

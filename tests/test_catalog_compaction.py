@@ -223,12 +223,15 @@ def test_a_log_gives_what_came_after_a_number() -> None:
     changes = [Delete(["a"]), Delete(["b", "c"]), Delete([])]
     for change in changes:
         log.append(change)
-    assert [len(log.since(sequence)) for sequence in (7, 8, 9, 10)] == [3, 2, 1, 0]
-    assert log.since(8) == changes[1:]
     assert log.items == 3
+    assert log.since(7) == changes
+    assert (log.since(8), log.items) == (changes[1:], 2)  # what was taken is forgotten
     log.append(Delete(["d", "e"]))
+    assert [len(log.since(sequence)) for sequence in (8, 9, 10, 11)] == [3, 2, 1, 0]
+    assert log.items == 0
+    log.append(Delete(["f", "g", "h", "i", "j"]))
     with pytest.raises(LimitExceeded, match="more than 4"):
-        log.since(10)
+        log.since(11)
     log.append(Delete(["f"]))
     with pytest.raises(LimitExceeded):
-        log.since(7)
+        log.since(11)

@@ -44,23 +44,23 @@ class Change:
     """One change that was made: an upsert has vectors, an update prices alone, a delete neither."""
 
     sequence: int
-    numbers: list[int]
+    numbers: Numbers
     prices: NDArray[np.float64] | None = None
     vectors: Vectors | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """Items of one change before it is made."""
+    """Items of one change before it is made, in what no garbage collection has to look into."""
 
-    numbers: list[int]
-    ids: list[str]
+    numbers: Numbers
+    ids: tuple[str, ...]
     prices: NDArray[np.float64]
 
     @classmethod
     def of(cls, numbers: list[int], prices: NDArray[np.float64]) -> Drawn:
         """Name them."""
-        return cls(numbers, [f"a{number}" for number in numbers], prices)
+        return cls(np.array(numbers), tuple(f"a{number}" for number in numbers), prices)
 
 
 class Feed:
@@ -148,9 +148,9 @@ class Feed:
         numbers, count = some.numbers, len(some.numbers)
         vectors = self.fresh[(self._came + np.arange(count)) % len(self.fresh)]
         self._came += count
-        sequence = self.catalog.upsert(items_of(numbers, some.prices), vectors)
+        sequence = self.catalog.upsert(items_of(numbers.tolist(), some.prices), vectors)
         self._made(Change(sequence, numbers, some.prices, vectors))
-        self.latest = numbers[-1], vectors[-1]
+        self.latest = int(numbers[-1]), vectors[-1]
 
     def _delete(self, some: Drawn) -> None:
         sequence, _ = self.catalog.delete(some.ids)
@@ -245,7 +245,7 @@ class Dictionary:
         if change.prices is None:
             self.alive[numbers] = False
         else:
-            for number, price in zip(numbers, change.prices.tolist(), strict=True):
+            for number, price in zip(numbers.tolist(), change.prices.tolist(), strict=True):
                 self.prices[number] = price  # the last one of a number counts
 
     def faults(self, answer: Answer) -> dict[str, int]:

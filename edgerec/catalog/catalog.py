@@ -34,7 +34,7 @@ from edgerec.machine.fork import PerProcess
 
 __all__ = ["Catalog"]
 
-MAX_CHANGES = 1_000_000  # items changed while a catalogue is renewed
+MAX_CHANGES = 2_000_000  # items that wait to be changed again, at about 100 bytes each
 FEW = 256  # items that may be changed again while the writer waits: a fraction of a millisecond
 ROUNDS = 100  # then the writer waits for the rest, however much it is
 PAUSE_S = 0.0001  # at least, after a change that is made again, for those who search and write
@@ -270,7 +270,7 @@ class Catalog:
             Returns a snapshot of the same items and the same ``sequence`` that shares nothing with
             the old one that a change would touch, such as :meth:`Snapshot.compacted`.
         max_changes : int
-            How many items may be changed meanwhile.
+            How many items may wait to be changed again.
 
         Returns
         -------
@@ -280,7 +280,7 @@ class Catalog:
         Raises
         ------
         LimitExceeded
-            More were changed. The catalogue stays as it is then, as it does where ``build`` raises.
+            More would. The catalogue stays as it is then, as it does where ``build`` raises.
         InvalidInput
             The catalogue is being renewed by somebody else.
         """

@@ -84,7 +84,7 @@ class Compaction:
     prepare : callable, optional
         Given the compacted snapshot before anybody sees it, such as to make an index for it.
     max_changes : int
-        How many items may be changed meanwhile.
+        How many items that are changed meanwhile may wait to be changed again.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ __all__ = ["ChangeLog"]
 
 
 class ChangeLog:
-    """Numbered changes of one catalogue; the writer appends, another thread reads.
+    """Numbered changes of one catalogue; the writer appends, one other thread takes.
 
     Parameters
     ----------
@@ -24,26 +24,29 @@ class ChangeLog:
     def __init__(self, sequence: int, limit: int) -> None:
         self._before = sequence  # number of the change before the first one that is held
         self._limit = limit
-        self._items = 0
+        self._appended = 0  # items; the writer's alone
+        self._taken = 0  # items of those; the other thread's alone
         self._changes: list[Change] | None = []
 
     @property
     def items(self) -> int:
         """How many items the changes it holds are about."""
-        return self._items
+        return self._appended - self._taken
 
     def append(self, change: Change) -> None:
         """Add the next change; called by the writer alone."""
         if self._changes is None:
             return
-        self._items += len(change)
-        if self._items > self._limit:
+        self._appended += len(change)
+        if self.items > self._limit:
             self._changes = None  # nobody may take what is left for all there was
             return
         self._changes.append(change.kept())
 
     def since(self, sequence: int) -> Sequence[Change]:
-        """Return the changes after number ``sequence``, which the log must reach back to.
+        """Return the changes after number ``sequence``, and forget those before.
+
+        The log must reach back to it.
 
         Raises
         ------
@@ -53,6 +56,10 @@ class ChangeLog:
         changes = self._changes
         if changes is None:
             raise LimitExceeded(
-                f"more than {self._limit} items changed since the log began: begin again"
+                f"more than {self._limit} items changed that had to be changed again: begin anew"
             )
-        return changes[sequence - self._before :]
+        done = sequence - self._before
+        self._taken += sum(map(len, changes[:done]))
+        self._before = sequence
+        del changes[:done]  # in one step, whatever is appended meanwhile
+        return changes[:]

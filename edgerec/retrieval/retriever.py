@@ -173,7 +173,7 @@ class Retriever:
             Train the lists anew, as :meth:`drift` may advise; an index of FAISS always is. How far
             a search goes stays as it was measured.
         max_changes : int
-            How many items may be changed meanwhile.
+            How many items that are changed meanwhile may wait to be changed again.
         """
         known = self._kept
         kept = self._kept_of(self.catalog.snapshot()) or known[max(known)]

@@ -23,7 +23,7 @@ size_t er_later_stop(const er_later *later) {
 }
 
 /* Rows of one segment that wait for their scores. */
-enum { BLOCK = 256 };
+enum { BLOCK = 256, AHEAD = 8 };
 typedef struct {
     int32_t rows[BLOCK];
     float scores[BLOCK];
@@ -48,10 +48,19 @@ static er_status offer(waiting *some) {
     return ER_OK;
 }
 
+/* Ask memory for a row: rows lie in the order in which they came, those of one list far apart. */
+static inline void ask(const er_rows_i8 *codes, size_t place) {
+    enum { LINE = 64 };
+    const int8_t *row = codes->codes + place * codes->dim;
+    for (size_t d = 0; d < codes->dim; d += LINE) __builtin_prefetch(row + d);
+    __builtin_prefetch(codes->scales + place);
+}
+
 /* Have a row wait if it is one of the segment's, and eligible. */
 static er_status take(waiting *some, size_t row, const uint8_t *eligible) {
     const size_t place = row - (size_t)some->codes->first_row;
     if (place >= some->codes->n || !er_is_eligible(eligible, row)) return ER_OK;
+    ask(some->codes, place);
     some->rows[some->n++] = (int32_t)place;
     return some->n == BLOCK ? offer(some) : ER_OK;
 }
@@ -75,8 +84,11 @@ er_status er_later_propose(const er_later *later, const er_kernel *products,
     for (size_t i = 0; i < later->n_segments; i++) {
         some.codes = &later->segments[i].codes;
         const size_t first = (size_t)some.codes->first_row, stop = first + some.codes->n;
-        for (size_t l = 0; l < n_numbers && status == ER_OK; l++)
+        for (size_t l = 0; l < n_numbers && status == ER_OK; l++) {
+            if (l + AHEAD < n_numbers)
+                __builtin_prefetch(later->order + later->offsets[numbers[l + AHEAD]]);
             status = take_list(&some, later, (size_t)numbers[l], eligible);
+        }
         for (size_t row = later->placed > first ? later->placed : first;
              row < stop && status == ER_OK; row++)
             status = take(&some, row, eligible);

@@ -8,6 +8,7 @@
 #include "identifiers/find.h"
 #include "kernels.h"
 #include "lists/lists.h"
+#include "lists/score_i4.h"
 #include "lists/weigh.h"
 #include "quantize/quantize.h"
 #include "ranges.h"

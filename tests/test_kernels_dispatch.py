@@ -39,7 +39,7 @@ def test_the_families() -> None:
         "scan_b1",
         "scan_i8",
         "scan_many_i8",
-        "score_i8",
+        "score_i4",
         "sketch_f32",
         "topk_f32",
         "weigh_f32",

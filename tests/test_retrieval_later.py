@@ -184,10 +184,10 @@ def test_every_isa_gives_the_same(isa: str) -> None:
     whole = made("l2", "float16")
     index = whole.index(Probing(rows=300, groups=4, shortlist=50, k=10), ROWS + 390, 310, 0)
     router, clusters, base = index.router, index.lists.clusters, whole.base
-    coarse, fine = clusters.coarse, clusters.fine
+    coarse, ranked = clusters.coarse, clusters.ranked
     other = ListSearch(
         (coarse.codes, coarse.scales, router._group_bonus),
-        (fine.codes, fine.scales, router._list_bonus),
+        (ranked.packed, ranked.scales, router._list_bonus),
         clusters.ranges,
         index.lists.ranges,
         index.lists.sizes,

@@ -54,9 +54,9 @@ class Made:
         codes, lists = coded(query), self.lists
         norm = oracle.length(query)
         scale = codes.scale if self.metric == "l2" else np.float32(codes.scale) / norm
-        fine, bonus = lists.clusters.fine, self.router._list_bonus
+        ranked, bonus = lists.clusters.ranked, self.router._list_bonus
         numbers, scores = scan_int8(
-            codes.codes, scale, fine.codes, fine.scales, len(lists), offsets=bonus
+            codes.codes, scale, ranked.codes, ranked.scales, len(lists), offsets=bonus
         )
         products = np.empty(len(lists), np.float32)
         products[numbers] = scores - bonus[numbers]
@@ -140,10 +140,10 @@ def test_the_search_is_the_sum_of_its_parts(
 def test_every_isa_gives_the_same(isa: str) -> None:
     for made in (MADE["inner", "float32"], MADE["l2", "float16"], MADE["cosine", "none"]):
         lists, clusters, segment = made.lists, made.lists.clusters, made.segment
-        coarse, fine = clusters.coarse, clusters.fine
+        coarse, ranked = clusters.coarse, clusters.ranked
         other = ListSearch(
             (coarse.codes, coarse.scales, made.router._group_bonus),
-            (fine.codes, fine.scales, made.router._list_bonus),
+            (ranked.packed, ranked.scales, made.router._list_bonus),
             clusters.ranges,
             lists.ranges,
             lists.sizes,
@@ -202,10 +202,10 @@ def test_what_cannot_be_searched_is_refused(wrong: dict[str, Any], error: type) 
 def test_tables_that_do_not_belong_together_are_refused() -> None:
     made = MADE["inner", "float32"]
     lists, clusters, segment = made.lists, made.lists.clusters, made.segment
-    coarse, fine = clusters.coarse, clusters.fine
+    coarse, ranked = clusters.coarse, clusters.ranked
     good: list[Any] = [
         (coarse.codes, coarse.scales, made.router._group_bonus),
-        (fine.codes, fine.scales, made.router._list_bonus),
+        (ranked.packed, ranked.scales, made.router._list_bonus),
         clusters.ranges,
         lists.ranges,
         lists.sizes,

@@ -167,7 +167,8 @@ def _bytes_of(lists: Lists) -> int:
 
     def of(clusters: Clusters) -> int:
         floats = clusters.groups.nbytes + clusters.centroids.nbytes + clusters.bounds.nbytes
-        return floats + coded(clusters.coarse) + coded(clusters.fine)
+        forms = clusters.coarse, clusters.fine, clusters.ranked
+        return floats + sum(map(coded, forms)) + clusters.ranked.packed.nbytes
 
     arrays = lists.bits, lists.factors, lists.offsets, lists.spreads, lists.group_spreads
     return of(lists.clusters) + sum(array.nbytes for array in arrays)

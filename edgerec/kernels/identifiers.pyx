@@ -62,7 +62,8 @@ def find_ids(list ids not None, hashes, order, offsets, data, *, visible=None):
     if visible is not None:
         seen = <const uint8_t *>vector(visible, cnp.NPY_UINT8, "visible", -1)
         if 8 * <size_t>cnp.PyArray_DIM(<cnp.ndarray>visible, 0) < table.n:
-            raise ShapeError(f"visible must be a bitmap of {table.n} rows, got {visible.size} bytes")
+            raise ShapeError(f"visible must be a bitmap of {table.n} rows, got "
+                             f"{visible.size} bytes")
     cdef Py_ssize_t m = len(ids), place, n_bytes
     cdef cnp.ndarray rows = empty_vector(m, cnp.NPY_INT32)
     cdef int32_t *out = <int32_t *>cnp.PyArray_DATA(rows)

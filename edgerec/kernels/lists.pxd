@@ -8,9 +8,18 @@ from edgerec.kernels.later cimport er_later, er_metric
 from edgerec.kernels.scan cimport er_rows_i8
 from edgerec.kernels.sketch cimport er_rows_b1
 
+cdef extern from "lists/score_i4.h" nogil:
+    ctypedef struct er_rows_i4:
+        const uint8_t *codes
+        const float *scales
+        const float *offsets
+        size_t n, dim
+    size_t er_row_bytes_i4(size_t dim)
+
 cdef extern from "lists/lists.h" nogil:
     ctypedef struct er_lists:
-        er_rows_i8 groups, lists
+        er_rows_i8 groups
+        er_rows_i4 lists
         const er_range *members
         const er_range *ranges
         const int32_t *sizes

@@ -8,12 +8,13 @@ from edgerec.kernels.later import LaterRows
 __all__ = ["ListSearch"]
 
 Centroids: TypeAlias = tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]
+Packed: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 
 class ListSearch:
     def __init__(
         self,
         groups: Centroids,
-        lists: Centroids,
+        lists: Packed,
         members: NDArray[np.int64],
         ranges: NDArray[np.int64],
         sizes: NDArray[np.int32],

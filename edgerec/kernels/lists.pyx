@@ -26,8 +26,10 @@ cdef class ListSearch:
 
     Parameters
     ----------
-    groups, lists : centroids, each (codes (n, dim) int8, scales (n,) float32, offsets (n,)
-        float32); the offsets are added to the products with them, as `scan_int8` does
+    groups, lists : centroids, each (codes, scales (n,) float32, offsets (n,) float32); the
+        offsets are added to the products with them, as `scan_int8` does. Codes are (n, dim) int8
+        for the groups and (n, (dim + 1) // 2) uint8 for the lists: column j in the low nibble of
+        byte j, column j + (dim + 1) // 2 in the high one, each 8 more than its code
     members : (groups, 2) int64, the lists of each group, from start to stop
     ranges : (lists, 2) int64, the rows of each list
     sizes : (lists,) int32, how many these are
@@ -61,7 +63,7 @@ cdef class ListSearch:
         if metric not in METRICS:
             raise ValueRangeError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
         self.tables.groups = table(groups[0], groups[1], groups[2], "groups")
-        self.tables.lists = table(lists[0], lists[1], lists[2], "lists")
+        self.tables.lists = table_of_nibbles(lists, self.tables.groups.dim, "lists")
         self.tables.codes = table(codes, scales, offsets, "rows")
         self.tables.members = ranges_in(members, NULL, 0, &count)
         if count != self.tables.groups.n:
@@ -95,7 +97,7 @@ cdef class ListSearch:
         self.kernels.quantize = find_up_to(b"quantize_f32", ceiling)
         self.kernels.rotate = find_up_to(b"rotate_f32", ceiling)
         self.kernels.scan = find_up_to(b"scan_i8", ceiling)
-        self.kernels.score = find_up_to(b"score_i8", ceiling)
+        self.kernels.score = find_up_to(b"score_i4", ceiling)
         self.kernels.sketches = find_up_to(b"scan_b1", ceiling)
         self.kernels.reach = find_up_to(b"reach_f32", ceiling)
         self.kernels.products = find_up_to(b"inner_i8", ceiling)
@@ -221,6 +223,21 @@ cdef class ListSearch:
         if status != ER_OK:
             raise refusal(status)
         return best_rows, best_scores, found, proposed
+
+
+cdef er_rows_i4 table_of_nibbles(object arrays, size_t dim, str name) except *:
+    """Rows of four-bit codes with offsets, checked but for their values."""
+    cdef er_rows_i4 rows
+    codes, scales, offsets = arrays
+    rows.codes = <const uint8_t *>matrix(codes, cnp.NPY_UINT8, f"codes of {name}")
+    rows.n = cnp.PyArray_DIM(<cnp.ndarray>codes, 0)
+    rows.dim = dim
+    if <size_t>cnp.PyArray_DIM(<cnp.ndarray>codes, 1) != er_row_bytes_i4(dim):
+        raise ShapeError(f"codes of {name} must have {er_row_bytes_i4(dim)} bytes a row for {dim} "
+                         f"dimensions, got {codes.shape}")
+    rows.scales = <const float *>vector(scales, cnp.NPY_FLOAT32, f"scales of {name}", rows.n)
+    rows.offsets = <const float *>vector(offsets, cnp.NPY_FLOAT32, f"offsets of {name}", rows.n)
+    return rows
 
 
 cdef const uint8_t *eligible_rows(

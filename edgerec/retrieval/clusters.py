@@ -32,11 +32,12 @@ FINE_SAMPLE = 40  # vectors a cluster that k-means sees: more does not place cen
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Centroids:
-    """Centroids as int8 rows, ready to be scanned.
+    """Centroids as rows of codes, ready to be scanned.
 
     Parameters
     ----------
     codes : (n, dim) int8
+        In [-127, 127], or in [-7, 7] where :attr:`packed` is wanted.
     scales : (n,) float32
     halves : (n,) float32
         ``-|c|**2 / 2``: added to a product with x, it orders centroids by their distance to x.
@@ -48,10 +49,27 @@ class Centroids:
 
     @classmethod
     def of(cls, vectors: Vectors) -> Centroids:
-        """Quantise ``vectors`` (n, dim)."""
+        """Quantise ``vectors`` (n, dim) to int8."""
         codes, scales = quantize_rows(np.ascontiguousarray(vectors))
-        squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
-        return cls(codes, scales, (squares / -2).astype(np.float32))
+        return cls(codes, scales, _halves(vectors))
+
+    @classmethod
+    def in_nibbles(cls, vectors: Vectors) -> Centroids:
+        """Quantise ``vectors`` (n, dim) to four bits."""
+        most = np.abs(vectors).max(axis=1)
+        scales = np.where(most > 0, most / np.float32(7), np.float32(1)).astype(np.float32)
+        scales = np.maximum(scales, np.finfo(np.float32).tiny)
+        codes = np.rint(vectors / scales[:, None]).clip(-7, 7).astype(np.int8)
+        return cls(codes, scales, _halves(vectors))
+
+    @property
+    def packed(self) -> NDArray[np.uint8]:
+        """Codes in [-7, 7], two a byte, (n, (dim + 1) // 2): as ``ListSearch`` wants them."""
+        nibbles = (self.codes + np.int8(8)).view(np.uint8)
+        half = (self.codes.shape[1] + 1) // 2
+        bytes_ = nibbles[:, :half].copy()
+        bytes_[:, : nibbles.shape[1] - half] |= nibbles[:, half:] << 4
+        return bytes_
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +123,13 @@ class Clusters:
 
     @cached_property
     def fine(self) -> Centroids:
-        """The centroids, ready to be scanned."""
+        """The centroids, ready to place vectors exactly."""
         return Centroids.of(self.centroids)
+
+    @cached_property
+    def ranked(self) -> Centroids:
+        """The centroids, ready to be ranked for a query: half the bytes, which is what it takes."""
+        return Centroids.in_nibbles(self.centroids)
 
     @cached_property
     def ranges(self) -> NDArray[np.int64]:
@@ -181,6 +204,11 @@ def train_clusters(
     bounds = np.zeros(n_groups + 1, np.int64)
     np.cumsum([len(part) for part in centroids], out=bounds[1:])
     return Clusters(groups, bounds, np.concatenate(centroids))
+
+
+def _halves(vectors: Vectors) -> NDArray[np.float32]:
+    squares: NDArray[np.float64] = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+    return (squares / -2).astype(np.float32)
 
 
 def check_bounds(bounds: NDArray[np.int64], count: int, size: int, name: str) -> None:

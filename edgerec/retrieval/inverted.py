@@ -112,7 +112,7 @@ class Lists:
     @property
     def nbytes(self) -> int:
         """Bytes of the sketches, and of the clusters as they are searched."""
-        coarse, fine = self.clusters.coarse, self.clusters.fine
+        coarse, ranked = self.clusters.coarse, self.clusters.ranked
         arrays: list[NDArray[Any]] = [
             self.bits,
             self.factors,
@@ -120,9 +120,10 @@ class Lists:
             self.spreads,
             self.group_spreads,
         ]
-        for centroids in (coarse, fine):
-            arrays += [centroids.codes, centroids.scales, centroids.halves]
-        return sum(array.nbytes for array in arrays)
+        for centroids in (coarse, ranked):
+            arrays += [centroids.scales, centroids.halves]
+        codes = coarse.codes.nbytes + ranked.packed.nbytes
+        return codes + sum(array.nbytes for array in arrays)
 
     @property
     def residual(self) -> float:

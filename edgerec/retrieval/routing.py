@@ -46,7 +46,7 @@ class Router:
 
     @cached_property
     def _list_bonus(self) -> Scores:
-        return self._bonus(self.lists.clusters.fine, self.lists.spreads)
+        return self._bonus(self.lists.clusters.ranked, self.lists.spreads)
 
     @cached_property
     def _group_bonus(self) -> Scores:
@@ -80,12 +80,12 @@ class Router:
                 query.codes, scale, coarse.codes, coarse.scales, groups, offsets=self._group_bonus
             )
             ranges = clusters.ranges[near]
-        fine = clusters.fine
+        ranked = clusters.ranked
         numbers, scores = scan_int8(
             query.codes,
             scale,
-            fine.codes,
-            fine.scales,
+            ranked.codes,
+            ranked.scales,
             min(lists, MAX_FOUND),
             offsets=self._list_bonus,
             ranges=ranges,
@@ -101,7 +101,7 @@ class Router:
             They are not.
         """
         lists, clusters, rows = self.lists, self.lists.clusters, self.lists.rows
-        coarse, fine = clusters.coarse, clusters.fine
+        coarse, ranked = clusters.coarse, clusters.ranked
         if rows > base.rows or clusters.dim != base.codes.shape[1]:
             raise ShapeError(
                 f"lists of {rows} rows and {clusters.dim} dimensions do not belong to a catalogue "
@@ -110,7 +110,7 @@ class Router:
         base = base.part(0, rows)
         return ListSearch(
             (coarse.codes, coarse.scales, self._group_bonus),
-            (fine.codes, fine.scales, self._list_bonus),
+            (ranked.packed, ranked.scales, self._list_bonus),
             clusters.ranges,
             lists.ranges,
             lists.sizes,

@@ -121,7 +121,7 @@ static size_t score_lists(const search *s, size_t wanted) {
     for (size_t g = 0; g < n_groups; g++) {
         const er_range members = lists->members[all ? g : (size_t)groups[g]];
         const size_t start = (size_t)members.start, size = (size_t)members.stop - start;
-        ((er_score_i8_fn *)s->kernels->score->fn)(&query, &lists->lists, start, size,
+        ((er_score_i4_fn *)s->kernels->score->fn)(&query, &lists->lists, start, size,
                                                   s->work.scores + n);
         memcpy(s->work.sizes + n, lists->sizes + start, size * sizeof *lists->sizes);
         for (size_t i = 0; i < size; i++) s->work.ranked[n + i] = (int32_t)(start + i);

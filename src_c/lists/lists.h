@@ -20,20 +20,22 @@
 #include "../scan/scan.h"
 #include "../sketch/scan_b1.h"
 #include "later.h"
+#include "score_i4.h"
 #include "segment.h"
 
 #define ER_LISTS_PLANES 4 /* bits of a query's coordinate: more tell the rows no better apart */
 
 /* The tables that are searched. Their `eligible` is not looked at, their first_row is 0. */
 typedef struct er_lists {
-    er_rows_i8 groups, lists; /* centroids; offsets: what the spread around them adds to a score,
-                               * for a query of length 1 unless the metric is l2 */
-    const er_range *members;  /* groups.n: the lists of a group */
-    const er_range *ranges;   /* lists.n: the rows of a list */
-    const int32_t *sizes;     /* lists.n: how many these are, side by side for weigh_f32 */
-    er_rows_b1 sketches;      /* of what each row differs from the centroid of its list */
-    er_rows_i8 codes;         /* of the same rows */
-    const int8_t *signs;      /* n_rounds * 64 * sketches.words: rotate/rotate.h */
+    er_rows_i8 groups; /* centroids; offsets: what the spread around them adds to a score, for a
+                        * query of length 1 unless the metric is l2 */
+    er_rows_i4 lists;  /* the same of the lists */
+    const er_range *members; /* groups.n: the lists of a group */
+    const er_range *ranges;  /* lists.n: the rows of a list */
+    const int32_t *sizes;    /* lists.n: how many these are, side by side for weigh_f32 */
+    er_rows_b1 sketches;     /* of what each row differs from the centroid of its list */
+    er_rows_i8 codes;        /* of the same rows */
+    const int8_t *signs;     /* n_rounds * 64 * sketches.words: rotate/rotate.h */
     size_t n_rounds;
     const void *vectors; /* of the same rows: segment.h */
     bool half;
@@ -44,7 +46,7 @@ typedef struct er_lists {
  * list, a sketch for every row, one dim, and no more than ER_TOPK_MAX groups. */
 bool er_lists_fit(const er_lists *lists);
 
-/* What the steps run on: kernels of quantize_f32, rotate_f32, scan_i8, score_i8, scan_b1, reach_f32,
+/* What the steps run on: kernels of quantize_f32, rotate_f32, scan_i8, score_i4, scan_b1, reach_f32,
  * inner_i8, weigh_f32, count_b1, and the family of the metric and of the vectors' dtype. */
 typedef struct er_lists_kernels {
     const er_kernel *quantize, *rotate, *scan, *score, *sketches, *reach, *products, *weigh, *count,

@@ -41,11 +41,6 @@ typedef struct er_rows_i8 {
 typedef void er_scan_i8_fn(const er_query_i8 *query, const er_rows_i8 *table,
                            const er_range *ranges, size_t n_ranges, er_topk *top);
 
-/* Kernel: write the scores of n successive rows from `start` on, all of which exist; eligible or
- * not. For tables that are small enough to look at every score, such as centroids. */
-typedef void er_score_i8_fn(const er_query_i8 *query, const er_rows_i8 *table, size_t start,
-                            size_t n, float *scores);
-
 /* Entry point.
  *   ranges        inside the table, in any order; a row that lies in two may come twice
  *   keys          er_topk_workspace(k) keys of scratch

@@ -14,7 +14,6 @@ enum {
 };
 
 er_scan_i8_fn er_scan_i8_avx2;
-er_score_i8_fn er_score_i8_avx2;
 
 typedef struct {
     const int8_t *codes;
@@ -143,22 +142,6 @@ AVX2 void er_scan_i8_avx2(const er_query_i8 *query, const er_rows_i8 *table, con
     case 128: walk(&ready, table, ranges, n_ranges, 128, top); break;
     default: walk(&ready, table, ranges, n_ranges, table->dim, top);
     }
-}
-
-INLINE void store_group(const scan_query *query, const er_rows_i8 *table, size_t start, size_t dim,
-                        float *scores) {
-    _mm256_storeu_ps(scores, score_group(query, table, start, dim));
-}
-
-#include "score_x86.h"
-
-AVX2 void er_score_i8_avx2(const er_query_i8 *query, const er_rows_i8 *table, size_t start,
-                           size_t n, float *scores) {
-    const scan_query ready = prepare(query, table->dim);
-    if (table->dim == 128)
-        store_scores(&ready, table, start, n, 128, scores);
-    else
-        store_scores(&ready, table, start, n, table->dim, scores);
 }
 
 #endif

@@ -12,7 +12,6 @@
 enum { GROUP = 16 }; /* rows scored together: one vector of scores */
 
 er_scan_i8_fn er_scan_i8_avx512vnni;
-er_score_i8_fn er_score_i8_avx512vnni;
 
 #include "dot_avx512vnni.h"
 
@@ -68,22 +67,6 @@ VNNI void er_scan_i8_avx512vnni(const er_query_i8 *query, const er_rows_i8 *tabl
     case 128: walk(&ready, table, ranges, n_ranges, 128, top); break;
     default: walk(&ready, table, ranges, n_ranges, table->dim, top);
     }
-}
-
-INLINE void store_group(const scan_query *query, const er_rows_i8 *table, size_t start, size_t dim,
-                        float *scores) {
-    _mm512_storeu_ps(scores, score_group(query, table, start, dim));
-}
-
-#include "score_x86.h"
-
-VNNI void er_score_i8_avx512vnni(const er_query_i8 *query, const er_rows_i8 *table, size_t start,
-                                 size_t n, float *scores) {
-    const scan_query ready = prepare(query, table->dim);
-    if (table->dim == 128)
-        store_scores(&ready, table, start, n, 128, scores);
-    else
-        store_scores(&ready, table, start, n, table->dim, scores);
 }
 
 #endif

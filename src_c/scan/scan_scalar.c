@@ -2,7 +2,6 @@
 #include "scan.h"
 
 er_scan_i8_fn er_scan_i8_scalar;
-er_score_i8_fn er_score_i8_scalar;
 
 static float score_of(const er_query_i8 *query, const er_rows_i8 *table, size_t i) {
     const int8_t *row = table->codes + i * table->dim;
@@ -20,9 +19,4 @@ void er_scan_i8_scalar(const er_query_i8 *query, const er_rows_i8 *table, const 
             float score = score_of(query, table, i);
             if (!(score < top->threshold)) er_topk_offer(top, score, table->first_row + (int32_t)i);
         }
-}
-
-void er_score_i8_scalar(const er_query_i8 *query, const er_rows_i8 *table, size_t start, size_t n,
-                        float *scores) {
-    for (size_t i = 0; i < n; i++) scores[i] = score_of(query, table, start + i);
 }

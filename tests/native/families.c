@@ -11,7 +11,7 @@ const check_family *const check_families[] = {
     &check_l2_f32,       &check_l2_f16,     &check_quantize_columns_f32,
     &check_rotate_f32,   &check_sketch_f32, &check_scan_b1,
     &check_scan_many_b1, &check_weigh_f32,  &check_lists,
-    &check_score_i8,     &check_reach_f32,  &check_best_f32,
+    &check_score_i4,     &check_reach_f32,  &check_best_f32,
 };
 const size_t check_n_families = sizeof check_families / sizeof *check_families;
 

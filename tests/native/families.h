@@ -14,6 +14,6 @@ extern const check_family check_inner_f32, check_inner_f16, check_inner_i8;
 extern const check_family check_join_b1, check_count_b1, check_combine_b1;
 extern const check_family check_rotate_f32, check_sketch_f32;
 extern const check_family check_scan_b1, check_scan_many_b1;
-extern const check_family check_score_i8, check_weigh_f32, check_lists;
+extern const check_family check_score_i4, check_weigh_f32, check_lists;
 
 #endif

@@ -35,6 +35,44 @@ static void run_weigh(const er_kernel *kernel, const void *inputs, answer *out) 
 const check_family check_weigh_f32 = {"weigh_f32", "weigh_f32", draw_weights, room_sum, run_weigh};
 
 typedef struct {
+    er_query_i8 query;
+    er_rows_i4 table;
+    size_t start, n;
+} scores;
+
+/* Rows of four-bit codes; their nibbles may be anything. */
+static er_rows_i4 take_table_i4(check *c, size_t n, size_t dim) {
+    const size_t n_bytes = n * er_row_bytes_i4(dim);
+    uint8_t *codes = memory_take(&c->draw, n_bytes, 1);
+    draw_bitmap(&c->draw, codes, n_bytes);
+    return (er_rows_i4){.codes = codes,
+                        .scales = take_scales(c, n),
+                        .offsets = draw_one_in(&c->draw, 2) ? take_floats(c, n) : NULL,
+                        .n = n,
+                        .dim = dim};
+}
+
+static void draw_scores(check *c, void *inputs) {
+    scores *in = inputs;
+    const size_t dim = draw_length(&c->draw, 400), n = draw_below(&c->draw, 200);
+    in->query = (er_query_i8){take_codes(c, dim, 127), 0.03f};
+    in->table = take_table_i4(c, n, dim);
+    in->start = draw_below(&c->draw, (uint32_t)n + 1);
+    in->n = draw_below(&c->draw, (uint32_t)(n - in->start) + 1);
+}
+
+static void scores_room(check *c, const void *inputs, answer *out) {
+    take_floats_room(c, out, "scores", ((const scores *)inputs)->n);
+}
+
+static void run_scores(const er_kernel *kernel, const void *inputs, answer *out) {
+    const scores *in = inputs;
+    ((er_score_i4_fn *)kernel->fn)(&in->query, &in->table, in->start, in->n, out->outputs[0].at);
+}
+
+const check_family check_score_i4 = {"score_i4", "score_i4", draw_scores, scores_room, run_scores};
+
+typedef struct {
     er_lists lists;
     er_later later;
     bool has_later;
@@ -110,7 +148,8 @@ static void draw_search(check *c, void *inputs) {
     const size_t n = draw_below(d, 900), n_lists = draw_below(d, 40), n_groups = draw_below(d, 8);
     er_lists *lists = &in->lists;
     lists->groups = take_centroids(c, n_groups, dim);
-    lists->lists = take_centroids(c, n_lists, dim);
+    lists->lists = take_table_i4(c, n_lists, dim);
+    if (!lists->lists.offsets) lists->lists.offsets = take_floats(c, n_lists);
     lists->codes = take_table(c, n, dim);
     lists->codes.first_row = 0;
     lists->members = take_pieces(c, n_groups, n_lists);
@@ -171,7 +210,7 @@ static void run_search(const er_kernel *kernel, const void *inputs, answer *out)
         .quantize = check_beside(kernel, "quantize_f32"),
         .rotate = check_beside(kernel, "rotate_f32"),
         .scan = check_beside(kernel, "scan_i8"),
-        .score = check_beside(kernel, "score_i8"),
+        .score = check_beside(kernel, "score_i4"),
         .sketches = kernel,
         .reach = check_beside(kernel, "reach_f32"),
         .products = check_beside(kernel, "inner_i8"),

@@ -72,29 +72,3 @@ static void run_many(const er_kernel *kernel, const void *inputs, answer *out) {
 
 const check_family check_scan_many_i8 = {"scan_many_i8", "scan_many_i8", draw_many, many_room,
                                          run_many};
-
-typedef struct {
-    er_query_i8 query;
-    er_rows_i8 table;
-    size_t start, n;
-} scores;
-
-static void draw_scores(check *c, void *inputs) {
-    scores *in = inputs;
-    const size_t dim = draw_length(&c->draw, 400), n = draw_rows(&c->draw, dim);
-    in->query = (er_query_i8){take_codes(c, dim, 127), 0.03f};
-    in->table = take_table(c, n, dim);
-    in->start = draw_below(&c->draw, (uint32_t)n + 1);
-    in->n = draw_below(&c->draw, (uint32_t)(n - in->start) + 1);
-}
-
-static void scores_room(check *c, const void *inputs, answer *out) {
-    take_floats_room(c, out, "scores", ((const scores *)inputs)->n);
-}
-
-static void run_scores(const er_kernel *kernel, const void *inputs, answer *out) {
-    const scores *in = inputs;
-    ((er_score_i8_fn *)kernel->fn)(&in->query, &in->table, in->start, in->n, out->outputs[0].at);
-}
-
-const check_family check_score_i8 = {"score_i8", "score_i8", draw_scores, scores_room, run_scores};

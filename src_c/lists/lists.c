@@ -8,6 +8,7 @@
 #include "../quantize/quantize.h"
 #include "../rerank/inner_i8.h"
 #include "../rotate/rotate.h"
+#include "../topk/extremes.h"
 #include "weigh.h"
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
@@ -130,50 +131,27 @@ static size_t score_lists(const search *s, size_t wanted) {
     return n;
 }
 
-/* Least and largest of n scores, NaN left out; in lanes, for the compiler to vectorise. */
-static void extremes(const float *scores, size_t n, float *least, float *most) {
-    enum { LANES = 16 };
-    float low[LANES], high[LANES];
-    for (size_t l = 0; l < LANES; l++) {
-        low[l] = INFINITY;
-        high[l] = -INFINITY;
-    }
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t l = 0; l < LANES; l++) {
-            low[l] = scores[i + l] < low[l] ? scores[i + l] : low[l];
-            high[l] = scores[i + l] > high[l] ? scores[i + l] : high[l];
-        }
-    for (; i < n; i++) {
-        low[0] = scores[i] < low[0] ? scores[i] : low[0];
-        high[0] = scores[i] > high[0] ? scores[i] : high[0];
-    }
-    for (size_t l = 1; l < LANES; l++) {
-        low[0] = low[l] < low[0] ? low[l] : low[0];
-        high[0] = high[l] > high[0] ? high[l] : high[0];
-    }
-    *least = low[0];
-    *most = high[0];
-}
-
 /* The score that so few of n lists reach that these hold `rows` rows and hardly more: the range of
- * scores is halved HALVINGS times. -infinity if all of them hold fewer. */
+ * scores is halved until it is found. -infinity if all of them hold fewer. */
 static float score_for(const search *s, size_t n, double rows) {
     enum { HALVINGS = 12 };
+    const double hardly_more = rows + rows / 32;
     const float *scores = s->work.scores;
     float least, most;
-    extremes(scores, n, &least, &most);
+    er_extremes_f32(scores, n, &least, &most);
     er_weigh_f32_fn *weigh = (er_weigh_f32_fn *)s->kernels->weigh->fn;
-    int32_t held;
+    int32_t held, above;
     weigh(scores, s->work.sizes, n, least, &held);
     if (held < rows) return -INFINITY;
-    for (int i = 0; i < HALVINGS; i++) {
+    for (int i = 0; i < HALVINGS && held > hardly_more; i++) {
         const float middle = least + (most - least) / 2;
-        weigh(scores, s->work.sizes, n, middle, &held);
-        if (held < rows)
+        weigh(scores, s->work.sizes, n, middle, &above);
+        if (above < rows) {
             most = middle;
-        else
+        } else {
             least = middle;
+            held = above;
+        }
     }
     return least;
 }

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <math.h>
 
+#include "extremes.h"
+
 /* More than k may stay when the bar is raised, so that a few counts are enough. */
 static size_t spare(size_t k) { return k / 8; }
 
@@ -43,33 +45,6 @@ static bool has_nan(const er_best *best) {
     return false;
 }
 
-/* Least and largest of the scores kept; in lanes, for the compiler to vectorise. */
-static void extremes(const er_best *best, float *least, float *most) {
-    enum { LANES = 16 };
-    float low[LANES], high[LANES];
-    for (size_t l = 0; l < LANES; l++) {
-        low[l] = INFINITY;
-        high[l] = -INFINITY;
-    }
-    const float *scores = best->scores;
-    size_t i = 0;
-    for (; i + LANES <= best->n; i += LANES)
-        for (size_t l = 0; l < LANES; l++) {
-            low[l] = scores[i + l] < low[l] ? scores[i + l] : low[l];
-            high[l] = scores[i + l] > high[l] ? scores[i + l] : high[l];
-        }
-    for (; i < best->n; i++) {
-        low[0] = scores[i] < low[0] ? scores[i] : low[0];
-        high[0] = scores[i] > high[0] ? scores[i] : high[0];
-    }
-    for (size_t l = 1; l < LANES; l++) {
-        low[0] = low[l] < low[0] ? low[l] : low[0];
-        high[0] = high[l] > high[0] ? high[l] : high[0];
-    }
-    *least = low[0];
-    *most = high[0];
-}
-
 /* Keep exactly the k best, whatever the scores. */
 static void select(er_best *best) {
     for (size_t i = 0; i < best->n; i++) best->keys[i] = er_key_of(best->scores[i], best->rows[i]);
@@ -90,7 +65,7 @@ static void raise_bar(er_best *best, size_t more) {
     if (best->nan) best->n = 0; /* that is the answer, whatever else comes */
     if (best->n <= best->k + more) return;
     float least, most;
-    extremes(best, &least, &most);
+    er_extremes_f32(best->scores, best->n, &least, &most);
     size_t n = best->n;
     for (size_t i = 0; i < HALVINGS && n > best->k + more; i++) {
         const float middle = least / 2 + most / 2;

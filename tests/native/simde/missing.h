@@ -30,6 +30,12 @@ static inline __m512i _mm512_maskz_loadu_epi64(__mmask8 mask, const void *from) 
     return lanes;
 }
 
+static inline __m512i _mm512_maskz_loadu_epi32(__mmask16 mask, const void *from) {
+    __m512i lanes = _mm512_setzero_si512();
+    missing_load(&lanes, mask, from, 16, 4);
+    return lanes;
+}
+
 static inline __m512 _mm512_maskz_loadu_ps(__mmask16 mask, const void *from) {
     float lanes[16] = {0};
     missing_load(lanes, mask, from, 16, 4);

@@ -47,19 +47,18 @@ static size_t proposed_at_most(const er_probing *probing) {
     return larger(probing->shortlist, probing->wanted);
 }
 
-/* Take n elements of `size` bytes; from NULL on only the bytes are counted. */
-static void *taken(char **place, size_t n, size_t size) {
-    const uintptr_t to = alignof(max_align_t);
-    char *start = (char *)(((uintptr_t)*place + to - 1) / to * to);
+/* Take n elements of `size` bytes; from 0 on only the bytes are counted. */
+static void *taken(uintptr_t *place, size_t n, size_t size) {
+    const uintptr_t to = alignof(max_align_t), start = (*place + to - 1) / to * to;
     *place = start + n * size;
-    return start;
+    return (void *)start;
 }
 
-static size_t cut_up(const er_lists *lists, const er_probing *probing, char *scratch,
+static size_t cut_up(const er_lists *lists, const er_probing *probing, void *scratch,
                      workspace *work) {
     const size_t n_groups = lists->groups.n, n_lists = lists->lists.n;
     const size_t proposed = proposed_at_most(probing), words = lists->sketches.words;
-    char *place = scratch;
+    uintptr_t place = (uintptr_t)scratch;
     const size_t selection = larger(er_topk_workspace(larger(n_groups, proposed)) * sizeof(er_key),
                                     er_best_workspace(proposed));
     work->keys = taken(&place, selection, 1);
@@ -78,7 +77,7 @@ static size_t cut_up(const er_lists *lists, const er_probing *probing, char *scr
     work->numbers = taken(&place, larger(n_groups, n_lists), sizeof *work->numbers);
     work->bases = taken(&place, larger(n_groups, n_lists), sizeof *work->bases);
     work->ranges = taken(&place, n_lists, sizeof *work->ranges);
-    return (size_t)(place - scratch);
+    return place - (uintptr_t)scratch;
 }
 
 size_t er_lists_workspace(const er_lists *lists, const er_probing *probing) {

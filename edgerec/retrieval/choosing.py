@@ -106,6 +106,10 @@ class _Attempt:
     measured: Measured
 
 
+def _median(attempt: _Attempt) -> float:
+    return attempt.measured.median_us
+
+
 class _Choosing:
     """One choice, step by step."""
 
@@ -145,7 +149,7 @@ class _Choosing:
         attempts = [found for found in tried if found is not None]
         if not attempts:
             return self._exact("; ".join(self._remarks))
-        best = min(attempts, key=lambda attempt: attempt.measured.median_us)
+        best = min(attempts, key=_median)
         return self._compared(best)
 
     def _compared(self, best: _Attempt) -> Choice:
@@ -229,21 +233,30 @@ class _Choosing:
         trial: Trial,
         candidates: Callable[[float], Iterator[Candidate]],
     ) -> _Attempt | None:
-        """Measure candidates, and return the fastest that reaches the recall."""
+        """Measure candidates, and return the fastest that reaches the recall.
+
+        Those that aim higher are slower: they are tried as long as something that falls short is
+        faster than all that does not.
+        """
+        best: _Attempt | None = None
         for aim in AIMS:
             tried = list(candidates(self._target.recall + aim * (1 - self._target.recall)))
             tried = [one for one in tried if self._fits(one[0].hot_bytes)]
             if not tried:
                 break
-            reached = [
+            attempts = [
                 _Attempt(index, settings, snapshot, trial, measured)
                 for (index, settings, _), measured in zip(
                     tried, self._measured(trial, tried), strict=True
                 )
-                if measured.reaches(self._target.recall)
             ]
-            if reached:
-                return min(reached, key=lambda attempt: attempt.measured.median_us)
+            fastest = min(attempts, key=_median)
+            reached = [a for a in attempts if a.measured.reaches(self._target.recall)]
+            best = min([*reached, *filter(None, [best])], key=_median, default=None)
+            if best is not None and best.measured.median_us <= fastest.measured.median_us:
+                break
+        if best is not None:
+            return best
         self._remarks.append(
             f"no {kind} within the memory reaches recall@{self._target.k} {self._target.recall}"
         )

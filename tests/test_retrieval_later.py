@@ -278,3 +278,10 @@ def test_rows_of_an_order_that_are_none_are_passed_over() -> None:
     _, _, alone, _ = core.search(query, 10, **limits)
     _, _, proposed, looked = core.search(query, 10, later=rows, **limits)
     assert (proposed - alone, looked.size) == (1, number)
+
+
+@pytest.mark.parametrize("placed", [-1, 2**31, 2**64])
+def test_rows_beyond_int32_were_not_placed(placed: int) -> None:
+    nothing, offsets = np.empty(0, np.int32), np.zeros(2, np.int64)
+    with pytest.raises(ValueRangeError, match="placed must lie in"):
+        LaterRows([], nothing, offsets, placed)

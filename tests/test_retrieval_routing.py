@@ -179,8 +179,11 @@ LIMITS: dict[str, Any] = {"wanted": 30, "rows": 200, "groups": 3, "shortlist": 6
         ({"k": 0}, ValueRangeError),
         ({"k": 31}, ValueRangeError),
         ({"k": "3"}, ValueRangeError),
+        ({"k": 2**40, "wanted": 2**40}, ValueRangeError),
         ({"wanted": 30_001}, ValueRangeError),
+        ({"wanted": 2**62}, ValueRangeError),
         ({"shortlist": 30_001}, ValueRangeError),
+        ({"shortlist": 2**62}, ValueRangeError),
         ({"further": 0.5}, ValueRangeError),
         ({"further": float("nan")}, ValueRangeError),
         ({"rows": -1}, LimitExceeded),
@@ -218,6 +221,11 @@ def test_tables_that_do_not_belong_together_are_refused() -> None:
         "inner",
     ]
     ListSearch(*good)
+    for words in (0, 65):
+        bits, signs = np.zeros((len(segment.codes), words), np.uint64), np.ones((1, 64 * words))
+        wide = [*good[:5], (bits, lists.factors), *good[6:9], signs.astype(np.int8), *good[10:]]
+        with pytest.raises(ShapeError):
+            ListSearch(*wide)
     beyond = lists.ranges.copy()
     beyond[-1, 1] += 1
     for place, wrong, error in (

@@ -64,14 +64,16 @@ def find_ids(list ids not None, hashes, order, offsets, data, *, visible=None):
         if 8 * <size_t>cnp.PyArray_DIM(<cnp.ndarray>visible, 0) < table.n:
             raise ShapeError(f"visible must be a bitmap of {table.n} rows, got "
                              f"{visible.size} bytes")
-    cdef Py_ssize_t m = len(ids), place, n_bytes
+    cdef tuple held = tuple(ids)  # for as long as their bytes are looked at
+    cdef Py_ssize_t m = len(held), place, n_bytes
     cdef cnp.ndarray rows = empty_vector(m, cnp.NPY_INT32)
     cdef int32_t *out = <int32_t *>cnp.PyArray_DATA(rows)
-    cdef tuple held = tuple(ids)  # for as long as their bytes are looked at
     cdef er_bytes *wanted = <er_bytes *>scratch(max(m, 1) * sizeof(er_bytes))
     try:
         for place in range(m):
             wanted[place].at = NULL
+            if not isinstance(held[place], str):
+                raise TypeError(f"an id must be a str, got {held[place]!r}")
             try:
                 wanted[place].at = <const uint8_t *>PyUnicode_AsUTF8AndSize(held[place], &n_bytes)
                 wanted[place].n = n_bytes

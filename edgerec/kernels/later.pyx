@@ -36,9 +36,10 @@ cdef class LaterRows:
     """
 
     def __init__(self, segments, order, offsets, placed):
+        segments = tuple(map(tuple, segments))
         if len(segments) > ER_LATER_SEGMENTS:
             raise ShapeError(f"there must be at most 2 segments of later rows, got {len(segments)}")
-        self.arrays = (tuple(segments), order, offsets)
+        self.arrays = (segments, order, offsets)
         self.rows.n_segments = len(segments)
         for i, (first_row, codes, scales, bonus, vectors) in enumerate(segments):
             self.rows.segments[i].codes = table(codes, scales, bonus, "later rows")
@@ -58,8 +59,8 @@ cdef class LaterRows:
             raise ShapeError("offsets must have one more element than there are lists, got none")
         self.rows.n_lists = cnp.PyArray_DIM(<cnp.ndarray>offsets, 0) - 1
         number = integer(placed, "placed")
-        if number < 0:
-            raise ValueRangeError(f"placed must be at least 0, got {number}")
+        if not 0 <= number < 2**31:
+            raise ValueRangeError(f"placed must lie in [0, 2**31), got {number}")
         self.rows.placed = number
 
 

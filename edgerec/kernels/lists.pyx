@@ -18,6 +18,9 @@ __all__ = ["ListSearch"]
 
 cnp.import_array()
 
+cdef extern from "topk/topk.h" nogil:
+    enum: ER_TOPK_MAX
+
 METRICS = ("inner", "cosine", "l2")
 
 
@@ -57,7 +60,7 @@ cdef class ListSearch:
     def __init__(self, groups, lists, members, ranges, sizes, sketches, codes, scales, offsets,
                  signs, vectors, str metric, *, str ceiling=None):
         cdef size_t count
-        bits, factors = sketches
+        groups, lists, (bits, factors) = tuple(groups), tuple(lists), sketches
         self.arrays = (groups, lists, members, ranges, sizes, bits, factors, codes, scales, offsets,
                        signs, vectors)
         if metric not in METRICS:
@@ -266,6 +269,9 @@ cdef er_probing probing_of(object k, object wanted, object rows, object groups, 
         probing.groups, probing.further = integer(groups, "groups"), further
     except OverflowError as error:
         raise LimitExceeded(f"how far a search goes must lie in [0, 2**64): {error}") from error
+    if not 1 <= probing.k <= probing.wanted or larger(
+            probing.wanted, probing.shortlist) > ER_TOPK_MAX:
+        raise refusal(ER_BAD_K)  # before memory is taken for so many
     return probing
 
 

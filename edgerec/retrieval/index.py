@@ -188,7 +188,7 @@ def _check_query(query: object, dim: int) -> Query:
             else type(query).__name__
         )
         raise ShapeError(f"a query must be float32 of shape ({dim},), got {found}")
-    # vdot takes a fourth of the other's time and, unlike dot, warns of no overflow; NaN is neither
+    # vdot is the quicker test, and unlike dot it does not warn of an overflow; NaN passes neither
     if not (np.vdot(query, query) <= SMALL or (np.abs(query) <= LARGEST).all()):
         raise ValueRangeError(f"a query must lie within ±{LARGEST:g}, got NaN or a number beyond")
     return np.ascontiguousarray(query)

@@ -17,6 +17,7 @@ bool er_lists_fit(const er_lists *lists) {
     const size_t n_groups = lists->groups.n, n_lists = lists->lists.n, n = lists->codes.n;
     if (n_groups > ER_TOPK_MAX || n > INT32_MAX || lists->sketches.n != n) return false;
     if (lists->groups.dim != lists->codes.dim || lists->lists.dim != lists->codes.dim) return false;
+    if (lists->sketches.words < 1 || lists->sketches.words > ER_SKETCH_MAX_WORDS) return false;
     if (!er_ranges_fit(lists->members, n_groups, n_lists)) return false;
     if (er_ranges_rows(lists->members, n_groups) > n_lists) return false;
     if (!er_ranges_fit(lists->ranges, n_lists, n)) return false;
@@ -172,8 +173,8 @@ static size_t take_from(const search *s, size_t n, float score) {
     size_t m;
     ((er_reach_f32_fn *)s->kernels->reach->fn)(work->scores, work->ranked, n, score,
                                                work->kept_scores, work->kept, &m);
-    float most = -INFINITY;
-    for (size_t i = 0; i < m; i++) most = work->kept_scores[i] > most ? work->kept_scores[i] : most;
+    float least, most;
+    er_extremes_f32(work->kept_scores, m, &least, &most);
     const float scale = (float)LEVELS / (most - score);
     size_t starts[LEVELS + 1] = {0};
     for (size_t i = 0; i < m; i++) starts[level_of(work->kept_scores[i], score, scale) + 1]++;

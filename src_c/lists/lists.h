@@ -43,7 +43,8 @@ typedef struct er_lists {
 } er_lists;
 
 /* Whether the tables belong together: every list in at most one group, every row in at most one
- * list, a sketch for every row, one dim, and no more than ER_TOPK_MAX groups. */
+ * list, a sketch of 1 to ER_SKETCH_MAX_WORDS words for every row, one dim, and no more than
+ * ER_TOPK_MAX groups. */
 bool er_lists_fit(const er_lists *lists);
 
 /* What the steps run on: kernels of quantize_f32, rotate_f32, scan_i8, score_i4, scan_b1, reach_f32,
@@ -77,9 +78,9 @@ size_t er_lists_workspace(const er_lists *lists, const er_probing *probing);
  *                 in the lists looked into and among the rows that are in none
  *   *looked       how many lists these are; their numbers are written to numbers, which has room
  *                 for lists.n, or is NULL
- * ER_BAD_K for a shortlist, wanted or k outside [1, ER_TOPK_MAX] or k > wanted; ER_TOO_LONG for too
- * many dimensions; ER_BAD_OFFSET of `later`; ER_NOT_FINITE for a query that is not finite, or a
- * score. */
+ * ER_BAD_K for a shortlist, wanted or k outside [1, ER_TOPK_MAX] or k > wanted; ER_BAD_SCALE for
+ * `further` below 1; ER_TOO_LONG for too many dimensions; ER_BAD_OFFSET of `later`; ER_NOT_FINITE
+ * for a query that is not finite, or a score. */
 er_status er_lists_search(const er_lists_kernels *kernels, const er_lists *lists,
                           const er_later *later, const er_probing *probing, const float *query,
                           const uint8_t *eligible, void *scratch, int32_t *rows, float *scores,

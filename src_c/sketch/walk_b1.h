@@ -34,10 +34,10 @@ typedef struct {
 } b1_rows;
 
 typedef struct {
-    int32_t rows[QUEUED]; /* of the table */
+    int32_t rows[QUEUED]; /* numbers, as in the result */
     float bases[QUEUED];
     size_t n;
-    uint64_t bits[COPIED * ER_SKETCH_MAX_WORDS]; /* of those that are scored, so their others */
+    uint64_t bits[COPIED * ER_SKETCH_MAX_WORDS]; /* what is copied of the first of them */
     float factors[COPIED], offsets[COPIED];
 } b1_queue;
 
@@ -81,7 +81,7 @@ INLINE void score_waiting(const b1_walk *walk, size_t n, size_t words, size_t n_
     const er_rows_b1 *table = walk->table;
     b1_queue *queue = walk->queue;
     for (size_t i = 0; i < n; i++) {
-        const size_t row = (size_t)queue->rows[i];
+        const size_t row = (size_t)(queue->rows[i] - table->first_row);
         memcpy(queue->bits + i * words, table->bits + row * words, words * sizeof *table->bits);
         queue->factors[i] = table->factors[row];
         if (table->offsets) queue->offsets[i] = table->offsets[row];
@@ -94,7 +94,7 @@ INLINE void score_waiting(const b1_walk *walk, size_t n, size_t words, size_t n_
         float *scores = walk->scored->scores + walk->scored->n;
         int32_t *numbers = walk->scored->rows + walk->scored->n;
         score_group(walk->query, &rows, i, scores, words, n_planes);
-        for (size_t r = 0; r < GROUP; r++) numbers[r] = table->first_row + queue->rows[i + r];
+        memcpy(numbers, queue->rows + i, GROUP * sizeof *numbers);
         advance(walk, n - i < GROUP ? n - i : GROUP);
     }
     queue->n -= n;
@@ -116,7 +116,7 @@ INLINE void queue_rows(const b1_walk *walk, size_t start, uint64_t wanted, float
         fetch(table->bits + row * words, words * sizeof *table->bits);
         fetch(table->factors + row, sizeof *table->factors);
         if (table->offsets) fetch(table->offsets + row, sizeof *table->offsets);
-        queue->rows[queue->n] = (int32_t)row;
+        queue->rows[queue->n] = table->first_row + (int32_t)row;
         queue->bases[queue->n++] = base;
     }
     if (queue->n > QUEUED - ER_BLOCK) score_waiting(walk, COPIED, words, n_planes);
@@ -134,9 +134,9 @@ INLINE void fetch_group(const er_rows_b1 *table, size_t row, size_t words) {
 }
 
 /* Fetch the next n groups, or pass over them. */
-INLINE void fetch_ahead(b1_walk *walk, size_t n, bool fetch, size_t words) {
+INLINE void fetch_ahead(b1_walk *walk, size_t n, bool wanted, size_t words) {
     for (size_t i = 0; i < n && walk->ahead < walk->end; i++) {
-        if (fetch) fetch_group(walk->table, walk->row, words);
+        if (wanted) fetch_group(walk->table, walk->row, words);
         walk->row += GROUP;
         if (walk->row >= (size_t)walk->ahead->stop && ++walk->ahead < walk->end)
             walk->row = (size_t)walk->ahead->start;

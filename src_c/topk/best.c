@@ -13,20 +13,21 @@ static size_t capacity_for(size_t k) {
     return k + spare(k) + (k > ER_BEST_BLOCK ? k : ER_BEST_BLOCK);
 }
 
+/* Elements of each array, an even number. */
+static size_t room_for(size_t k) { return (capacity_for(k) + ER_REACH_ROOM + 1) / 2 * 2; }
+
 size_t er_best_workspace(size_t k) {
-    const size_t room = (capacity_for(k) + ER_REACH_ROOM + 1) / 2 * 2;
-    return room * (sizeof(er_key) + sizeof(float) + sizeof(int32_t));
+    return room_for(k) * (sizeof(er_key) + sizeof(float) + sizeof(int32_t));
 }
 
 void er_best_start(er_best *best, const er_kernel *reach, void *memory, size_t k) {
     assert(k >= 1 && k <= ER_TOPK_MAX);
-    const size_t room = (capacity_for(k) + ER_REACH_ROOM + 1) / 2 * 2;
     er_key *keys = memory;
-    float *scores = (float *)(keys + room);
+    float *scores = (float *)(keys + room_for(k));
     *best = (er_best){.reach = (er_reach_f32_fn *)reach->fn,
                       .keys = keys,
                       .scores = scores,
-                      .rows = (int32_t *)(scores + room),
+                      .rows = (int32_t *)(scores + room_for(k)),
                       .capacity = capacity_for(k),
                       .k = k,
                       .bar = -INFINITY};

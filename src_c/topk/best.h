@@ -49,8 +49,8 @@ size_t er_best_finish_sorted(er_best *best, int32_t *rows, float *scores);
 /* Scores that are not offered yet, for those who score rows. */
 enum { ER_BEST_BLOCK = 1024 };
 typedef struct er_scored {
-    float scores[ER_BEST_BLOCK + 2 * ER_REACH_ROOM];
-    int32_t rows[ER_BEST_BLOCK + 2 * ER_REACH_ROOM];
+    float scores[ER_BEST_BLOCK];
+    int32_t rows[ER_BEST_BLOCK];
     size_t n;
 } er_scored;
 

@@ -16,9 +16,11 @@ from edgerec.catalog.vectors import METRICS, Metric, Segment
 from edgerec.errors import BundleCorruptError, ValueRangeError
 from edgerec.retrieval.clusters import Clusters, train_clusters
 from edgerec.retrieval.exact import ExactIndex
+from edgerec.retrieval.index import MAX_FOUND
 from edgerec.retrieval.inverted import Lists, Placed
 from edgerec.retrieval.lists import ListIndex, Probing
-from edgerec.retrieval.routing import Router
+from edgerec.retrieval.rescoring import coded
+from edgerec.retrieval.routing import Router, norm_of
 from tests.contracts.indexes import eligible_of
 
 ROWS, LATER, DIM = 8000, 900, 32
@@ -182,3 +184,17 @@ def test_clusters_that_do_not_fit_are_refused(wrong: dict[str, Any]) -> None:
     Clusters(**arrays)
     with pytest.raises(BundleCorruptError):
         Clusters(**{**arrays, **wrong})
+
+
+def test_there_may_be_more_lists_than_one_call_ranks() -> None:
+    x = np.random.default_rng(5).standard_normal((40_000, 4)).astype(np.float32)
+    clusters = Clusters(x[::200], np.arange(0, 40_001, 200), x)
+    segment = Segment.of(x)
+    lists = Lists.of(clusters, np.arange(40_000, dtype=np.int32), segment)
+    router = Router(lists, "inner", 1.0)
+    query = x[7]
+    nearest, _ = router.nearest(coded(query), norm_of(query), 200, len(lists))
+    assert nearest.size == MAX_FOUND
+    index = ListIndex(router, (segment,), Probing(rows=40_000, groups=200, shortlist=200, k=10))
+    exact = ExactIndex((segment,), "inner")
+    assert index.search(query, 10).rows.tolist() == exact.search(query, 10).rows.tolist()

@@ -31,7 +31,7 @@ from edgerec.retrieval.sketch import Sketches, SketchIndex
 
 __all__ = ["Built", "Mine", "built"]
 
-ROWS_A_LIST, MOST_LISTS, SAMPLE = 64, 30_000, 40
+ROWS_A_LIST, MOST_LISTS, SAMPLE = 64, 250_000, 40
 SHORTLISTS = (5, 10, 20, 40, 80)
 """Times k; what is added to them looks at every row by its codes."""
 OPTIMISMS = (0.0, 1.0, 2.0, 3.0)

@@ -13,7 +13,7 @@ from edgerec.retrieval.inverted import Lists
 __all__ = ["Listing"]
 
 ROWS_A_LIST = 64
-MAX_LISTS = 30_000  # as many as can be ranked
+MAX_LISTS = 250_000  # a search has 50 bytes of scratch for each
 
 
 class Listing:

@@ -158,7 +158,7 @@ def scan_sketches(planes, float step, bits, factors, k, *, offsets=None, bases=N
     cdef cnp.ndarray best_scores = empty_vector(min(count, table.n), cnp.NPY_FLOAT32)
     cdef int32_t *rows_out = <int32_t *>cnp.PyArray_DATA(best_rows)
     cdef float *scores_out = <float *>cnp.PyArray_DATA(best_scores)
-    cdef void *memory = scratch(er_best_workspace(max(1, min(count, table.n))))
+    cdef void *memory = scratch(er_best_workspace(count if count < table.n else table.n))
     cdef er_status status
     with nogil:
         status = er_scan_b1(&kernels, &query, &table, pieces, added, n_ranges, count, memory,

@@ -15,8 +15,8 @@ part                measures                                             minutes
 ==================  ===================================================  =====================
 scan-64 (128, 256)  the exact int8 scan, 1, 8 and 64 queries             2 (3, 5), 2 (4, 7)
 approximate-SET     recall, latency, batches, build and bytes            15 (40 at first), 12
-filters             filters of 50 % to 0.01 %, random and clustered      10, 5
-growth              ten thousand to ten million items                    25, 14
+filters             filters of 50 % to 0.01 %, random and clustered      5, 5
+growth              ten thousand to ten million items                    12, 12
 selection           the 100 best of a million scores                     1, 1
 bags                embedding bags of 10 and 50                          3, 7
 live                searches while items come, go and change             4, 4

@@ -56,6 +56,13 @@ static inline void ask(const er_rows_i8 *codes, size_t place) {
     __builtin_prefetch(codes->scales + place);
 }
 
+/* The same for what was placed into a list, whose offset nobody has checked yet. */
+static inline void ask_list(const er_later *later, size_t number) {
+    const uintptr_t order = (uintptr_t)later->order;
+    __builtin_prefetch(
+        (const void *)(order + (uintptr_t)later->offsets[number] * sizeof *later->order));
+}
+
 /* Have a row wait if it is one of the segment's, and eligible. */
 static er_status take(waiting *some, size_t row, const uint8_t *eligible) {
     const size_t place = row - (size_t)some->codes->first_row;
@@ -85,8 +92,7 @@ er_status er_later_propose(const er_later *later, const er_kernel *products,
         some.codes = &later->segments[i].codes;
         const size_t first = (size_t)some.codes->first_row, stop = first + some.codes->n;
         for (size_t l = 0; l < n_numbers && status == ER_OK; l++) {
-            if (l + AHEAD < n_numbers)
-                __builtin_prefetch(later->order + later->offsets[numbers[l + AHEAD]]);
+            if (l + AHEAD < n_numbers) ask_list(later, (size_t)numbers[l + AHEAD]);
             status = take_list(&some, later, (size_t)numbers[l], eligible);
         }
         for (size_t row = later->placed > first ? later->placed : first;

@@ -22,6 +22,7 @@ typedef struct {
     float scale;
 } i4_query;
 
+#include "../scan/sums_avx512.h"
 #include "score_i4_x86.h"
 
 INLINE i4_query prepare(const er_query_i8 *query, size_t dim) {
@@ -64,19 +65,11 @@ INLINE __m512i dot4_parts(const i4_query *query, const uint8_t *const rows[4]) {
             acc[r] =
                 add_products(acc[r], load(rows[r] + d, query->half - d), low_i8x64, high_i8x64);
     }
-    const __m512i sum01 = _mm512_add_epi32(_mm512_unpacklo_epi32(acc[0], acc[1]),
-                                           _mm512_unpackhi_epi32(acc[0], acc[1]));
-    const __m512i sum23 = _mm512_add_epi32(_mm512_unpacklo_epi32(acc[2], acc[3]),
-                                           _mm512_unpackhi_epi32(acc[2], acc[3]));
-    return _mm512_add_epi32(_mm512_unpacklo_epi64(sum01, sum23),
-                            _mm512_unpackhi_epi64(sum01, sum23));
+    return sum_parts(acc[0], acc[1], acc[2], acc[3]);
 }
 
 INLINE __m128i dot4(const i4_query *query, const uint8_t *const rows[4]) {
-    const __m512i parts = dot4_parts(query, rows);
-    const __m256i halves =
-        _mm256_add_epi32(_mm512_castsi512_si256(parts), _mm512_extracti64x4_epi64(parts, 1));
-    return _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+    return sum_of_parts(dot4_parts(query, rows));
 }
 
 /* Scores of sixteen rows from row i on. */
@@ -89,15 +82,8 @@ INLINE void score_group(const i4_query *query, const er_rows_i4 *table, size_t i
                                         row + 3 * query->half};
         parts[q] = dot4_parts(query, rows);
     }
-    /* add the four 128-bit parts of each: as a transposition that adds on the way */
-    const __m512i sum01 = _mm512_add_epi32(_mm512_shuffle_i32x4(parts[0], parts[1], 0x88),
-                                           _mm512_shuffle_i32x4(parts[0], parts[1], 0xDD));
-    const __m512i sum23 = _mm512_add_epi32(_mm512_shuffle_i32x4(parts[2], parts[3], 0x88),
-                                           _mm512_shuffle_i32x4(parts[2], parts[3], 0xDD));
-    const __m512i sums = _mm512_add_epi32(_mm512_shuffle_i32x4(sum01, sum23, 0x88),
-                                          _mm512_shuffle_i32x4(sum01, sum23, 0xDD));
-    __m512 score_f32x16 =
-        _mm512_cvtepi32_ps(_mm512_sub_epi32(sums, _mm512_set1_epi32(query->surplus)));
+    __m512 score_f32x16 = _mm512_cvtepi32_ps(
+        _mm512_sub_epi32(sums_of_parts(parts), _mm512_set1_epi32(query->surplus)));
     score_f32x16 = _mm512_mul_ps(score_f32x16, _mm512_loadu_ps(table->scales + i));
     score_f32x16 = _mm512_mul_ps(score_f32x16, _mm512_set1_ps(query->scale));
     if (table->offsets)

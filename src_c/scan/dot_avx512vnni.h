@@ -7,6 +7,7 @@
 #include <immintrin.h>
 
 #include "scan.h"
+#include "sums_avx512.h"
 
 enum { LANES = 64 }; /* codes a vector */
 
@@ -32,16 +33,6 @@ INLINE vnni_query prepare(const er_query_i8 *query, size_t dim) {
 INLINE __m512i add_products(__m512i acc_i32x16, __m512i query_i8x64, __m512i row_i8x64) {
     __m512i row_u8x64 = _mm512_xor_si512(row_i8x64, _mm512_set1_epi8(-128));
     return _mm512_dpbusd_epi32(acc_i32x16, row_u8x64, query_i8x64);
-}
-
-/* Lane 4 * j + r holds the j-th part of the sum of acc<r>. */
-INLINE __m512i sum_parts(__m512i acc0, __m512i acc1, __m512i acc2, __m512i acc3) {
-    __m512i sum01 =
-        _mm512_add_epi32(_mm512_unpacklo_epi32(acc0, acc1), _mm512_unpackhi_epi32(acc0, acc1));
-    __m512i sum23 =
-        _mm512_add_epi32(_mm512_unpacklo_epi32(acc2, acc3), _mm512_unpackhi_epi32(acc2, acc3));
-    return _mm512_add_epi32(_mm512_unpacklo_epi64(sum01, sum23),
-                            _mm512_unpackhi_epi64(sum01, sum23));
 }
 
 /* Inner products of four rows, in four parts each, the query's offset included. */
@@ -75,11 +66,7 @@ INLINE __m512i dot4_parts(const vnni_query *query, const int8_t *row0, const int
 INLINE __m128i dot4(const vnni_query *query, const int8_t *row0, const int8_t *row1,
                     const int8_t *row2, const int8_t *row3, size_t dim) {
     __m512i parts = dot4_parts(query, row0, row1, row2, row3, dim);
-    __m256i halves =
-        _mm256_add_epi32(_mm512_castsi512_si256(parts), _mm512_extracti64x4_epi64(parts, 1));
-    __m128i sums =
-        _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
-    return _mm_sub_epi32(sums, _mm_set1_epi32(query->offset));
+    return _mm_sub_epi32(sum_of_parts(parts), _mm_set1_epi32(query->offset));
 }
 
 #endif

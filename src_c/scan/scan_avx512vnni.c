@@ -26,14 +26,7 @@ INLINE __m512i dot16(const scan_query *query, const int8_t *rows, size_t dim) {
         const int8_t *row = rows + 4 * q * dim;
         parts[q] = dot4_parts(query, row, row + dim, row + 2 * dim, row + 3 * dim, dim);
     }
-    /* add the four 128-bit parts of each: as a transposition that adds on the way */
-    __m512i sum01 = _mm512_add_epi32(_mm512_shuffle_i32x4(parts[0], parts[1], 0x88),
-                                     _mm512_shuffle_i32x4(parts[0], parts[1], 0xDD));
-    __m512i sum23 = _mm512_add_epi32(_mm512_shuffle_i32x4(parts[2], parts[3], 0x88),
-                                     _mm512_shuffle_i32x4(parts[2], parts[3], 0xDD));
-    __m512i sums = _mm512_add_epi32(_mm512_shuffle_i32x4(sum01, sum23, 0x88),
-                                    _mm512_shuffle_i32x4(sum01, sum23, 0xDD));
-    return _mm512_sub_epi32(sums, _mm512_set1_epi32(query->offset));
+    return _mm512_sub_epi32(sums_of_parts(parts), _mm512_set1_epi32(query->offset));
 }
 
 INLINE __m512 score_group(const scan_query *query, const er_rows_i8 *table, size_t start,
